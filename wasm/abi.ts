@@ -1,0 +1,295 @@
+// The contract between the core (AssemblyScript) and everything around it (TypeScript): every shared constant and the
+// memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
+// Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
+
+export const ABI_VERSION = 1;
+
+// ---------------------------------------------------------------- bounds on hostile input
+export const MAX_PATH = 4096; // bytes of a request's path, without its query
+export const MAX_HOST = 255; // RFC 1035 §2.3.4
+export const MAX_ADDRESS = 45; // text of an IPv6 address with an embedded IPv4 one
+export const MAX_TOKEN = 8192; // bytes of a credential's header value
+export const MAX_CLAIMS = 64; // members of a token's claims object
+export const MAX_JSON_DEPTH = 8; // nesting inside a token, the outermost object counted
+export const MAX_SEGMENTS = 64; // path segments
+export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to
+export const CREDENTIAL_SLOTS = 4; // header names that may carry a credential, slot 0 = Authorization
+export const MAX_CUSTOM_CLAIMS = 8; // claims that limits refer to (claim:NAME)
+export const MAX_OPERATIONS = 4096;
+export const MAX_SERVICES = 256;
+
+// ---------------------------------------------------------------- methods
+export const METHOD_OTHER = 0;
+export const METHOD_GET = 1;
+export const METHOD_HEAD = 2;
+export const METHOD_POST = 3;
+export const METHOD_PUT = 4;
+export const METHOD_PATCH = 5;
+export const METHOD_DELETE = 6;
+export const METHOD_OPTIONS = 7;
+export const METHOD_COUNT = 8;
+
+// ---------------------------------------------------------------- verdicts, reasons, kinds (names in worker/engine/names.ts)
+export const VERDICT_ALLOW = 0;
+export const VERDICT_REFUSE = 1;
+export const VERDICT_SHADOW = 2; // would be refused, is let pass
+export const VERDICT_COUNT = 3;
+
+export const REASON_NONE = 0;
+export const REASON_PATH_AMBIGUOUS = 1; // 400
+export const REASON_PATH_TOO_LONG = 2; // 400
+export const REASON_CREDENTIAL_TOO_LARGE = 3; // 400
+export const REASON_METHOD_UNSUPPORTED = 4; // 405
+export const REASON_SERVICE_UNKNOWN = 5; // 404
+export const REASON_OPERATION_UNKNOWN = 6; // 404
+export const REASON_CREDENTIAL_MISSING = 7; // 401, as all to 21
+export const REASON_TOKEN_MALFORMED = 8;
+export const REASON_CLAIMS_MALFORMED = 9;
+export const REASON_ALGORITHM_REFUSED = 10;
+export const REASON_ISSUER_UNKNOWN = 11;
+export const REASON_KEY_UNKNOWN = 12;
+export const REASON_SIGNATURE_INVALID = 13;
+export const REASON_TOKEN_EXPIRED = 14;
+export const REASON_TOKEN_NOT_YET_VALID = 15;
+export const REASON_TOKEN_WITHOUT_EXPIRY = 16;
+export const REASON_AUDIENCE_MISMATCH = 17;
+export const REASON_API_KEY_UNKNOWN = 18;
+export const REASON_API_KEY_EXPIRED = 19;
+export const REASON_SCOPE_MISSING = 22; // 403
+export const REASON_RATE_LIMITED = 23; // 429
+export const REASON_BODY_REFUSED = 24; // 400, a body on GET or HEAD
+export const REASON_UPSTREAM_UNREACHABLE = 25; // 502, counted apart from refusals
+export const REASON_UPSTREAM_TIMEOUT = 26; // 504, counted apart from refusals
+export const REASON_POLICY_MISSING = 27; // 503
+export const REASON_CORE_FAULT = 28; // 503
+export const REASON_COUNT = 32;
+
+export const KIND_NONE = 0;
+export const KIND_USER = 1;
+export const KIND_SERVICE = 2;
+export const KIND_DEVICE = 3;
+export const KIND_AGENT = 4;
+export const KIND_PARTNER = 5;
+
+// ---------------------------------------------------------------- memory map: each region starts where the one before ends
+export const MEMORY_PAGES = 320; // 20 MiB, initial = maximum
+export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
+
+// The request: the host writes it, decide() reads it.
+export const REQUEST = STATIC_END;
+export const REQUEST_METHOD = REQUEST; // i32 METHOD_*
+export const REQUEST_FLAGS = REQUEST + 4; // i32 FLAG_*
+export const REQUEST_PATH_LENGTH = REQUEST + 8; // i32, MAX_PATH + 1 says "too long"
+export const REQUEST_HOST_LENGTH = REQUEST + 12; // i32
+export const REQUEST_ADDRESS_LENGTH = REQUEST + 16; // i32, 0 = unknown
+export const REQUEST_ASN = REQUEST + 20; // i32, 0 = unknown
+export const REQUEST_COUNTRY = REQUEST + 24; // i32, two ASCII letters, first in the low byte; 0 = unknown
+export const REQUEST_COLO = REQUEST + 28; // i32, three ASCII letters, first in the low byte; 0 = unknown
+export const REQUEST_CREDENTIAL_LENGTHS = REQUEST + 32; // i32 × CREDENTIAL_SLOTS, 0 = absent, MAX_TOKEN + 1 says "too large"
+export const REQUEST_SIZE = 64;
+export const FLAG_PREFLIGHT = 1; // OPTIONS with Origin and Access-Control-Request-Method: passes unauthenticated
+export const FLAG_BODY = 2; // the request carries a body although its method is GET or HEAD
+
+export const PATH = REQUEST + REQUEST_SIZE; // raw path in, normalized path out
+export const HOST = PATH + MAX_PATH + 16; // slack lets 16-byte loads run past the end
+export const ADDRESS = HOST + 272;
+export const CREDENTIALS = ADDRESS + 64; // CREDENTIAL_SLOTS × CREDENTIAL_SIZE
+export const CREDENTIAL_SIZE = MAX_TOKEN + 64; // 64 behind the token: SHA-256 padding
+export const REQUEST_END = CREDENTIALS + CREDENTIAL_SLOTS * CREDENTIAL_SIZE;
+
+// The verdict: decide() writes it, the host reads it before its next await.
+export const VERDICT = REQUEST_END;
+export const VERDICT_REASON = VERDICT; // i32 REASON_*
+export const VERDICT_SERVICE = VERDICT + 4; // i32 index, -1 = none
+export const VERDICT_OPERATION = VERDICT + 8; // i32 index; 0 = the operation of requests that match no service
+export const VERDICT_TICKET = VERDICT + 12; // i32, hand it to settle(); -1 = not sampled
+export const VERDICT_EVENT_LOW = VERDICT + 16; // u32 event id = request id
+export const VERDICT_EVENT_HIGH = VERDICT + 20; // u32
+export const VERDICT_PRINCIPAL = VERDICT + 24; // u32 address of UTF-8 bytes
+export const VERDICT_PRINCIPAL_LENGTH = VERDICT + 28; // i32
+export const VERDICT_SCOPES = VERDICT + 32; // u32 address of space-separated scopes
+export const VERDICT_SCOPES_LENGTH = VERDICT + 36; // i32
+export const VERDICT_PATH_LENGTH = VERDICT + 40; // i32 bytes of the normalized path at PATH
+export const VERDICT_PATH_CHANGED = VERDICT + 44; // i32 1 = normalization changed bytes: forward what stands at PATH
+export const VERDICT_AUTHENTICATOR = VERDICT + 48; // i32 index, -1 = none
+export const VERDICT_KIND = VERDICT + 52; // i32 KIND_*
+export const VERDICT_SLOT = VERDICT + 56; // i32 credential slot that was used, -1 = none
+export const VERDICT_LIMIT = VERDICT + 60; // i32 limit that refused, else the one with least left; -1 = no limit applied
+export const VERDICT_REMAINING = VERDICT + 64; // i32 requests left under that limit
+export const VERDICT_RETRY_MS = VERDICT + 68; // i32 ms until a request would be admitted, 0 when admitted
+export const VERDICT_RESET_MS = VERDICT + 72; // i32 ms until that limit is full again
+export const VERDICT_SIZE = 96;
+
+export const SCRATCH = VERDICT + VERDICT_SIZE; // decoded header, claims, unescaped strings; never meaningful after a call
+export const SCRATCH_SIZE = 0x10000;
+
+// Two policy image slots: load into the one not in force, then swap.
+export const IMAGE_SLOT_0 = 0x40000;
+export const IMAGE_SIZE = 0x200000; // 2 MiB each
+export const IMAGE_SLOT_1 = IMAGE_SLOT_0 + IMAGE_SIZE;
+
+// Exact counts per operation since the last report.
+export const STATS = IMAGE_SLOT_1 + IMAGE_SIZE; // MAX_OPERATIONS × STATS_SIZE
+export const STATS_COUNTS = 0; // u32 × VERDICT_COUNT × REASON_COUNT, index = verdict * REASON_COUNT + reason
+export const STATS_STATUSES = 384; // u32 × 6: upstream answers 1xx … 5xx, and upstream failures (502/504 of ours)
+export const STATS_LATENCY = 408; // u32 × LATENCY_BUCKETS
+export const LATENCY_BUCKETS = 140; // bucket i holds (γ^(i-1), γ^i] × 0.1 ms, γ = (1+α)/(1-α), α = 5 % (DDSketch, VLDB 2019)
+export const STATS_BYTES_IN = 968; // f64
+export const STATS_BYTES_OUT = 976; // f64
+export const STATS_MARK = 984; // u32 1 = listed in DIRTY
+export const STATS_SIZE = 1024;
+export const DIRTY = STATS + MAX_OPERATIONS * STATS_SIZE; // u32 × MAX_OPERATIONS: operations with a mark
+export const ARENA = DIRTY + MAX_OPERATIONS * 4; // GCRA tables, samplers: handed out at boot, never returned
+
+// ---------------------------------------------------------------- event record: one sampled request
+export const EVENT_ID = 0; // u64
+export const EVENT_TIME_MS = 8; // f64
+export const EVENT_PRIORITY = 16; // f64 w / u
+export const EVENT_WEIGHT = 24; // f64 w; the estimator's weight is max(w, threshold)
+export const EVENT_THRESHOLD = 32; // f64 the largest priority that was left out of its stratum, 0 = none was
+export const EVENT_STRATUM = 40; // u8
+export const EVENT_VERDICT = 41; // u8
+export const EVENT_REASON = 42; // u8
+export const EVENT_METHOD = 43; // u8
+export const EVENT_OPERATION = 44; // i32
+export const EVENT_AUTHENTICATOR = 48; // i16, -1 = none
+export const EVENT_KIND = 50; // u8
+export const EVENT_SETTLED = 51; // u8
+export const EVENT_STATUS = 52; // u16, 0 = not known yet
+export const EVENT_COUNTRY = 54; // u16
+export const EVENT_ASN = 56; // u32
+export const EVENT_COLO = 60; // u32
+export const EVENT_LATENCY_MS = 64; // f64
+export const EVENT_BYTES_IN = 72; // f64
+export const EVENT_BYTES_OUT = 80; // f64
+export const EVENT_LIMIT = 88; // i32, -1 = none
+export const EVENT_ADDRESS_LENGTH = 92; // u8
+export const EVENT_PRINCIPAL_LENGTH = 93; // u8
+export const EVENT_PATH_LENGTH = 94; // u16
+export const EVENT_ADDRESS = 96; // text, 48
+export const EVENT_PRINCIPAL = 144; // UTF-8, cut at a character, 96
+export const EVENT_PRINCIPAL_SIZE = 96;
+export const EVENT_PATH = 240; // as matched, cut at 272
+export const EVENT_PATH_SIZE = 272;
+export const EVENT_SIZE = 512;
+
+export const STRATA = 6; // verdict × (other, hot)
+export const HOT_REQUESTS = 32; // an operation is hot for the rest of a report once it has had so many requests in it
+export const MAX_SAMPLES = 256; // the largest k of a stratum
+
+// ---------------------------------------------------------------- policy image
+export const IMAGE_MAGIC = 0x31544b50; // "PKT1"
+export const IMAGE_HEADER = 128;
+export const HEADER_MAGIC = 0; // u32
+export const HEADER_ABI = 4; // u32 ABI_VERSION
+export const HEADER_POLICY = 8; // u32 policy version
+export const HEADER_LENGTH = 12; // u32 bytes of the whole image
+export const HEADER_CHECKSUM = 16; // u32 FNV-1a over bytes [IMAGE_HEADER, length), then over the section directory
+export const HEADER_SEED = 24; // 16 bytes: SipHash key for limits, the deployment's
+export const HEADER_SECTIONS = 40; // section directory: {u32 offset from the image's start, u32 records} × SECTIONS
+// 40 + 11 × 8 = 128
+export const SECTIONS = 11;
+export const SECTION_SERVICES = 0;
+export const SECTION_NODES = 1;
+export const SECTION_EDGES = 2;
+export const SECTION_OPERATIONS = 3;
+export const SECTION_LIMITS = 4;
+export const SECTION_AUTHENTICATORS = 5;
+export const SECTION_HMAC_KEYS = 6;
+export const SECTION_API_KEYS = 7;
+export const SECTION_STRINGS = 8; // {u32 offset into bytes, u32 length}
+export const SECTION_REFS = 9; // u32 lists that records point into by {first, count}
+export const SECTION_BYTES = 10; // records are single bytes
+// Every section starts at a multiple of 8, in the order above, without overlap. "string" = index into SECTION_STRINGS, -1 = none.
+
+export const SERVICE_HOST = 0; // string, lower case; -1 = any host
+export const SERVICE_PREFIX = 4; // string, "/" or "/a/b" without trailing slash
+export const SERVICE_ROOT = 8; // node: templates are whole paths, so services may share it
+export const SERVICE_UNDOCUMENTED = 12; // operation that stands for whatever matches no template
+export const SERVICE_UNDOCUMENTED_MODE = 16; // u32 UNDOCUMENTED_*
+export const SERVICE_AUTHS_FIRST = 20; // refs → authenticators, in the policy's order
+export const SERVICE_AUTHS_COUNT = 24; // 0 = public
+export const SERVICE_FLAGS = 28; // u32 SERVICE_FAIL_OPEN
+export const SERVICE_SIZE = 32; // sorted: host before any host, then longer prefix first; the first that matches wins
+export const UNDOCUMENTED_ALLOW = 0;
+export const UNDOCUMENTED_REPORT = 1;
+export const UNDOCUMENTED_REFUSE = 2;
+export const SERVICE_FAIL_OPEN = 1;
+
+export const NODE_EDGES_FIRST = 0; // edges to literal children, sorted by (length, bytes)
+export const NODE_EDGES_COUNT = 4;
+export const NODE_PARAMETER = 8; // node for {name}, -1 = none
+export const NODE_WILDCARD = 12; // node for a last {name+} (one or more segments), -1 = none
+export const NODE_METHODS_FIRST = 16; // refs: METHOD_COUNT operations indexed by METHOD_*, -1 = none; or -1 when the node ends no template
+export const NODE_SIZE = 24;
+
+export const EDGE_OFFSET = 0; // u32 into bytes
+export const EDGE_LENGTH = 4; // u32
+export const EDGE_CHILD = 8; // node, always a larger index than its parent's, so that there are no cycles
+export const EDGE_SIZE = 12;
+
+export const OPERATION_SERVICE = 0; // -1 for operation 0
+export const OPERATION_SCOPES_FIRST = 4; // refs → strings, all of them needed
+export const OPERATION_SCOPES_COUNT = 8;
+export const OPERATION_LIMITS_FIRST = 12; // refs → limits: the service's, then its own; at most MAX_REQUEST_LIMITS
+export const OPERATION_LIMITS_COUNT = 16;
+export const OPERATION_FLAGS = 20;
+export const OPERATION_SIZE = 24;
+
+export const LIMIT_SALT = 0; // u64 hash of the limit's name: cells survive a change of policy
+export const LIMIT_INTERVAL_US = 8; // f64 integer: T, µs that one request costs, rounded up
+export const LIMIT_TOLERANCE_US = 16; // f64 integer: τ = (burst − 1) × T
+export const LIMIT_KEY = 24; // u32 KEY_*
+export const LIMIT_CLAIM = 28; // i32 custom claim index for KEY_CLAIM, else -1
+export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT
+export const LIMIT_BURST = 36; // u32
+export const LIMIT_SIZE = 40;
+export const KEY_PRINCIPAL = 0; // no principal → the client's address
+export const KEY_ADDRESS = 1; // IPv4 whole, IPv6 by /64
+export const KEY_CLAIM = 2; // claim absent → the principal
+export const KEY_OPERATION = 3;
+export const KEY_SERVICE = 4;
+export const KEY_COUNT = 5;
+export const LIMIT_STRICT = 1; // eviction keeps a floor per bucket: never over-admits, may delay a new key
+
+export const AUTH_TYPE = 0; // u32 AUTH_*
+export const AUTH_SLOT = 4; // u32 credential slot
+export const AUTH_ISSUER = 8; // string, -1 = not checked
+export const AUTH_AUDIENCES_FIRST = 12; // refs → strings; any of them
+export const AUTH_AUDIENCES_COUNT = 16;
+export const AUTH_ALGORITHMS = 20; // u32 bits 1 << ALG_*
+export const AUTH_KEYS_FIRST = 24; // HMAC keys
+export const AUTH_KEYS_COUNT = 28;
+export const AUTH_KIND = 32; // u32 KIND_*
+export const AUTH_TOLERANCE_S = 36; // u32 clock tolerance
+export const AUTH_CLAIMS_FIRST = 40; // refs → strings: MAX_CUSTOM_CLAIMS names at most, the same list for every authenticator
+export const AUTH_CLAIMS_COUNT = 44;
+export const AUTH_SIZE = 48;
+export const AUTH_JWT = 0;
+export const AUTH_API_KEY = 1;
+export const ALG_HS256 = 0;
+
+export const HMAC_KEY_KID = 0; // string, -1 = none
+export const HMAC_KEY_INNER = 8; // 32 bytes: SHA-256 state after key ⊕ ipad, big-endian words as the digest has them
+export const HMAC_KEY_OUTER = 40; // 32 bytes: … ⊕ opad
+export const HMAC_KEY_SIZE = 72;
+
+export const API_KEY_DIGEST = 0; // 32 bytes SHA-256 of the key; records sorted by digest, then authenticator
+export const API_KEY_AUTHENTICATOR = 32; // u32
+export const API_KEY_ID = 36; // string: the principal
+export const API_KEY_SCOPES = 40; // string: space-separated, -1 = none
+export const API_KEY_KIND = 44; // u32
+export const API_KEY_EXPIRES_MS = 48; // f64, 0 = never
+export const API_KEY_SIZE = 56;
+
+// ---------------------------------------------------------------- what image_load answers (names in worker/engine/names.ts)
+export const LOAD_OK = 0;
+export const LOAD_TOO_SHORT = 1;
+export const LOAD_BAD_MAGIC = 2;
+export const LOAD_WRONG_ABI = 3;
+export const LOAD_BAD_LENGTH = 4;
+export const LOAD_BAD_CHECKSUM = 5;
+export const LOAD_BAD_SECTION = 6; // order, alignment or overlap
+export const LOAD_BAD_REFERENCE = 7; // an index or range that leaves its section
+export const LOAD_BAD_VALUE = 8; // a number outside its meaning (T ≤ 0, unknown key kind, …)
+export const LOAD_BAD_ORDER = 9; // a sorted section is not, or a node's child does not come after it

@@ -1,0 +1,95 @@
+/** One exchange between an isolate and its region. Both sides check `v`; unknown versions are refused, not guessed at. */
+export const REPORT_VERSION = 1;
+
+/** What an isolate saw since its last report. Numbers are exact; `samples` are what its sampler kept. */
+export interface Report {
+  v: typeof REPORT_VERSION;
+  /** 16 hex digits, drawn when the isolate starts. */
+  isolate: string;
+  /** 1, 2, 3 … for this isolate. A repeated number changes nothing. */
+  seq: number;
+  region: string;
+  policyVersion: number;
+  fromMs: number;
+  toMs: number;
+  /** Requests in this report = the sum of `rollups[].requests`. */
+  requests: number;
+  operations: OperationName[];
+  rollups: RollupIncrement[];
+  traffic: TrafficIncrement[];
+  samples: SampledEvent[];
+  /** Counts of what went wrong or did not fit since the last report. */
+  counters: { coreFaults: number; reportsDropped: number; requestsDropped: number; limitEvictions: number; unsampled: number };
+}
+
+export interface OperationName {
+  service: string;
+  method: string;
+  /** Path template, or "(undocumented)" / "(no service)". */
+  operation: string;
+}
+
+export type Verdict = "allow" | "refuse" | "shadow";
+
+export interface RollupIncrement {
+  /** Index into `operations`. */
+  operation: number;
+  verdict: Verdict;
+  /** Stable reason code, "" for a plain allow. */
+  reason: string;
+  requests: number;
+}
+
+export interface TrafficIncrement {
+  operation: number;
+  /** Upstream answers 1xx, 2xx, 3xx, 4xx, 5xx, and upstream failures (our 502/504). */
+  statuses: number[];
+  bytesIn: number;
+  bytesOut: number;
+  /** [bucket, requests]; bucket as in wasm/abi.ts LATENCY_BUCKETS. */
+  latency: [number, number][];
+}
+
+export interface SampledEvent {
+  /** Event id = the answer's X-Request-Id, 16 hex digits. */
+  id: string;
+  timeMs: number;
+  region: string;
+  verdict: Verdict;
+  reason: string;
+  service: string;
+  method: string;
+  operation: string;
+  path: string;
+  /** null while the upstream had not answered when the record was sent. */
+  status: number | null;
+  latencyMs: number | null;
+  bytesIn: number;
+  bytesOut: number;
+  principal: string;
+  kind: "" | "user" | "service" | "device" | "agent" | "partner";
+  authenticator: string;
+  limit: string;
+  address: string;
+  country: string;
+  asn: number;
+  colo: string;
+  /** Priority sampling (Duffield, Lund, Thorup 2007): this record stands for max(weight, threshold) requests of its stratum. */
+  stratum: number;
+  priority: number;
+  weight: number;
+  threshold: number;
+}
+
+/** What the region answers. */
+export interface Orders {
+  v: typeof REPORT_VERSION;
+  /** The report's `seq`, acknowledged: it is stored durably or was a repeat. */
+  seq: number;
+  /** Newest policy; fetch it when it is not the one in force. 0 = none yet. */
+  policyVersion: number;
+  /** Wait so long before the next report. */
+  nextReportMs: number;
+  /** k of each stratum for the next report. */
+  samplesPerStratum: number;
+}
