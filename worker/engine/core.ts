@@ -1,0 +1,54 @@
+import * as abi from "../../wasm/abi.ts";
+
+/** What the core exports. Numbers are i32 unless the name says otherwise; records are read and written in `memory`. */
+export interface CoreExports {
+  readonly memory: WebAssembly.Memory;
+  core_boot(cells: number, samples: number): number;
+  image_load(slot: number, length: number): number;
+  image_activate(slot: number): void;
+  decide(nowMs: number): number;
+  settle(
+    ticket: number,
+    operation: number,
+    status: number,
+    failure: number,
+    latencyMs: number,
+    bytesIn: number,
+    bytesOut: number,
+  ): void;
+  count_request(operation: number, verdict: number, reason: number): void;
+  dirty_count(): number;
+  stats_clear(): void;
+  sample_take(nowMs: number): number;
+  sample_list(): number;
+  sample_release(): void;
+  sample_resize(k: number): void;
+  unsampled_count(): number;
+  evictions_count(): number;
+}
+
+/** A trap, or anything else that the core must never do: the instance is not to be used again. */
+export class CoreFault extends Error {}
+
+/** A fresh instance with its own memory. Synchronous: the module is compiled when the Worker is deployed. */
+export function instantiateCore<Exports extends object = CoreExports>(module: WebAssembly.Module): Exports {
+  const abort = () => {
+    throw new CoreFault("core aborted");
+  };
+  return new WebAssembly.Instance(module, { env: { abort } }).exports as unknown as Exports;
+}
+
+/**
+ * An instance that is ready for its first image.
+ *
+ * @param secret 32 random bytes that never leave this isolate: event ids and the token cache are keyed with them.
+ * @param cells GCRA cells, 16 bytes each, a power of two.
+ * @param samples the largest k of the sampler's strata.
+ */
+export function bootCore(module: WebAssembly.Module, secret: Uint8Array, cells: number, samples: number): CoreExports {
+  const core = instantiateCore(module);
+  new Uint8Array(core.memory.buffer, abi.SCRATCH, secret.length).set(secret);
+  const code = core.core_boot(cells, samples);
+  if (code !== 0) throw new CoreFault(`core_boot answered ${code}`);
+  return core;
+}

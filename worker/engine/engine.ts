@@ -1,0 +1,130 @@
+import * as abi from "../../wasm/abi.ts";
+import { bootCore, type CoreExports } from "./core.ts";
+import { loadNames } from "./names.ts";
+import { RequestRecord } from "./request-record.ts";
+import { VerdictRecord } from "./verdict-record.ts";
+
+export interface EngineOptions {
+  /** 32 random bytes of this isolate. */
+  secret: Uint8Array;
+  /** GCRA cells, a power of two. */
+  cells: number;
+  /** The largest number of samples a stratum may keep between two reports. */
+  samples: number;
+}
+
+export type LoadResult = { ok: true } | { ok: false; code: string };
+
+/** What decide() answers when the core trapped: the instance was replaced, the caller applies the service's fail mode. */
+export const FAULT = -1;
+
+/**
+ * The core as the gateway uses it: write a request, decide, read the verdict, settle. Synchronous; no view into it may be
+ * held across an await. A trap poisons the instance, so it is replaced at once and the policy loaded anew; limits and
+ * samples of that instance are lost, which `faults` counts.
+ */
+export class Engine {
+  #module: WebAssembly.Module;
+  #options: EngineOptions;
+  #core!: CoreExports;
+  #slot = 0;
+  #image: Uint8Array | null = null;
+  #request!: RequestRecord;
+  #verdict!: VerdictRecord;
+  #samples: number;
+  faults = 0;
+
+  constructor(module: WebAssembly.Module, options: EngineOptions) {
+    this.#module = module;
+    this.#options = options;
+    this.#samples = options.samples;
+    this.#start();
+  }
+
+  get core(): CoreExports {
+    return this.#core;
+  }
+  get request(): RequestRecord {
+    return this.#request;
+  }
+  get verdict(): VerdictRecord {
+    return this.#verdict;
+  }
+
+  /** Checks `image` and puts it in force; one that is refused leaves the one in force untouched. */
+  load(image: Uint8Array): LoadResult {
+    if (image.length > abi.IMAGE_SIZE) return { ok: false, code: "image_bad_length" };
+    const slot = this.#slot ^ 1;
+    const base = slot === 0 ? abi.IMAGE_SLOT_0 : abi.IMAGE_SLOT_1;
+    new Uint8Array(this.#core.memory.buffer, base, abi.IMAGE_SIZE).set(image);
+    const code = this.#core.image_load(slot, image.length);
+    if (code !== abi.LOAD_OK) return { ok: false, code: loadNames[code] ?? "image_bad_value" };
+    this.#core.image_activate(slot);
+    this.#slot = slot;
+    this.#image = image;
+    return { ok: true };
+  }
+
+  /** VERDICT_* of the request that was written, or FAULT. */
+  decide(nowMs: number): number {
+    try {
+      return this.#core.decide(nowMs);
+    } catch {
+      this.#replace();
+      this.count(0, abi.VERDICT_REFUSE, abi.REASON_CORE_FAULT);
+      return FAULT;
+    }
+  }
+
+  /**
+   * Closes a request: exactly once for each decide() that did not answer FAULT.
+   *
+   * @param status what the caller got
+   * @param failure REASON_UPSTREAM_* or 0
+   */
+  settle(
+    ticket: number,
+    operation: number,
+    status: number,
+    failure: number,
+    latencyMs: number,
+    bytesIn: number,
+    bytesOut: number,
+  ): void {
+    try {
+      this.#core.settle(ticket, operation, status, failure, latencyMs, bytesIn, bytesOut);
+    } catch {
+      this.#replace();
+    }
+  }
+
+  /** Counts a request that the host refused by itself. */
+  count(operation: number, verdict: number, reason: number): void {
+    this.#core.count_request(operation, verdict, reason);
+  }
+
+  /** Sets k of every stratum from the next report on, within what the boot allotted. */
+  resizeSample(k: number): void {
+    this.#samples = Math.max(1, Math.min(k, this.#options.samples));
+    this.#core.sample_resize(this.#samples);
+  }
+
+  #start(): void {
+    const { secret, cells, samples } = this.#options;
+    this.#core = bootCore(this.#module, secret, cells, samples);
+    this.#request = new RequestRecord(this.#core.memory);
+    this.#verdict = new VerdictRecord(this.#core.memory);
+  }
+
+  #replace(): void {
+    this.faults++;
+    const image = this.#image;
+    // Event ids must not repeat after a replacement, so the new instance gets another secret.
+    const secret = this.#options.secret.slice();
+    new DataView(secret.buffer).setUint32(24, this.faults, true);
+    this.#options = { ...this.#options, secret };
+    this.#start();
+    this.#core.sample_resize(this.#samples);
+    if (image !== null) this.load(image);
+  }
+}

@@ -1,0 +1,87 @@
+import * as abi from "../../wasm/abi.ts";
+
+const utf8 = new TextEncoder();
+
+const methods = new Map<string, number>([
+  ["GET", abi.METHOD_GET],
+  ["HEAD", abi.METHOD_HEAD],
+  ["POST", abi.METHOD_POST],
+  ["PUT", abi.METHOD_PUT],
+  ["PATCH", abi.METHOD_PATCH],
+  ["DELETE", abi.METHOD_DELETE],
+  ["OPTIONS", abi.METHOD_OPTIONS],
+]);
+
+/**
+ * Writes a request into the core's I/O page. Every text goes through `encodeInto` into one kept view: `encode()` would
+ * allocate per request. A text that does not fit is written as "one longer than allowed", which the core refuses.
+ */
+export class RequestRecord {
+  readonly #ints: Int32Array;
+  readonly #path: Uint8Array;
+  readonly #host: Uint8Array;
+  readonly #address: Uint8Array;
+  readonly #credentials: Uint8Array[] = [];
+
+  constructor(memory: WebAssembly.Memory) {
+    const { buffer } = memory;
+    this.#ints = new Int32Array(buffer);
+    this.#path = new Uint8Array(buffer, abi.PATH, abi.MAX_PATH);
+    this.#host = new Uint8Array(buffer, abi.HOST, abi.MAX_HOST);
+    this.#address = new Uint8Array(buffer, abi.ADDRESS, abi.MAX_ADDRESS);
+    for (let slot = 0; slot < abi.CREDENTIAL_SLOTS; slot++) {
+      this.#credentials.push(new Uint8Array(buffer, abi.CREDENTIALS + slot * abi.CREDENTIAL_SIZE, abi.MAX_TOKEN));
+    }
+  }
+
+  /** @param flags FLAG_* bits */
+  method(method: string, flags: number): void {
+    this.#ints[abi.REQUEST_METHOD >> 2] = methods.get(method) ?? abi.METHOD_OTHER;
+    this.#ints[abi.REQUEST_FLAGS >> 2] = flags;
+  }
+
+  /** @param path from the first "/" to before the "?", as received */
+  path(path: string): void {
+    this.#ints[abi.REQUEST_PATH_LENGTH >> 2] = write(path, this.#path);
+  }
+
+  host(host: string): void {
+    this.#ints[abi.REQUEST_HOST_LENGTH >> 2] = write(host, this.#host);
+  }
+
+  /** An address longer than any real one counts as unknown. */
+  address(address: string | null): void {
+    const length = address === null ? 0 : write(address, this.#address);
+    this.#ints[abi.REQUEST_ADDRESS_LENGTH >> 2] = length > abi.MAX_ADDRESS ? 0 : length;
+  }
+
+  credential(slot: number, value: string | null): void {
+    const view = this.#credentials[slot];
+    this.#ints[(abi.REQUEST_CREDENTIAL_LENGTHS >> 2) + slot] = value === null || view === undefined ? 0 : write(value, view);
+  }
+
+  network(asn: number, country: string, colo: string): void {
+    this.#ints[abi.REQUEST_ASN >> 2] = asn;
+    this.#ints[abi.REQUEST_COUNTRY >> 2] = letters(country, 2);
+    this.#ints[abi.REQUEST_COLO >> 2] = letters(colo, 3);
+  }
+}
+
+/** Bytes written, or one more than the view holds. */
+function write(text: string, view: Uint8Array): number {
+  if (text.length > view.length) return view.length + 1;
+  const { read, written } = utf8.encodeInto(text, view);
+  return read === text.length ? written : view.length + 1;
+}
+
+/** Up to `count` ASCII letters or digits in one number, the first in the low byte; 0 = not such a code. */
+function letters(code: string, count: number): number {
+  if (code.length !== count) return 0;
+  let packed = 0;
+  for (let i = 0; i < count; i++) {
+    const c = code.charCodeAt(i);
+    if (c < 0x30 || c > 0x7a) return 0;
+    packed |= c << (8 * i);
+  }
+  return packed;
+}

@@ -1,0 +1,211 @@
+import * as abi from "../../wasm/abi.ts";
+import { FAULT } from "../engine/engine.ts";
+import type { VerdictRecord } from "../engine/verdict-record.ts";
+import type { PolicyMeta, ServiceMeta } from "../policy/compiled.ts";
+import { clientAddress, writeNetwork } from "./client-facts.ts";
+import { allowOrigin, answerPreflight, isPreflight } from "./cors.ts";
+import { type Fetches, forward, relay } from "./forward.ts";
+import type { Isolate, RegionLink } from "./isolate.ts";
+import { type LimitState, refuse, statusOf } from "./problem.ts";
+import { upstreamHeaders } from "./upstream-headers.ts";
+import { type UrlParts, urlParts } from "./url-parts.ts";
+
+export interface GatewayContext {
+  isolate: Isolate;
+  /** The region's object; called only where it is asked. */
+  link: () => RegionLink;
+  /** A service binding of the deployment by name, null = there is none. */
+  binding: (name: string) => Fetches | null;
+  execution: Pick<ExecutionContext, "waitUntil">;
+}
+
+/** What is kept of a decision across the await of the upstream. */
+interface Decision {
+  meta: PolicyMeta;
+  startMs: number;
+  ticket: number;
+  operation: number;
+  reason: number;
+  requestId: string;
+  service: ServiceMeta | null;
+  address: string | null;
+}
+
+/** The life of a gateway request: decide, then refuse or forward, then settle. Never throws for anything a caller sends. */
+export async function handleGateway(request: Request, context: GatewayContext): Promise<Response> {
+  const { isolate } = context;
+  const startMs = Date.now();
+  if (isolate.isStale(startMs)) await isolate.refresh(context.link(), startMs);
+  const { meta } = isolate;
+  if (meta === null) return refuseUnchecked(abi.REASON_POLICY_MISSING, null);
+
+  const url = urlParts(request.url);
+  const address = clientAddress(request.headers);
+  writeRequest(isolate, meta, request, url, address);
+  const verdict = isolate.engine.decide(startMs);
+  isolate.scheduleReport(context.execution, context.link, startMs);
+  if (verdict === FAULT) return handleFault(request, context, meta, url, address);
+
+  const record = isolate.engine.verdict;
+  const decision = decisionOf(record, meta, startMs, address);
+  if (verdict === abi.VERDICT_REFUSE) return refuseDecided(request, context, decision, record);
+  const { service } = decision;
+  if (service === null) return refuseUnchecked(abi.REASON_SERVICE_UNKNOWN, null);
+  if (service.cors !== null && isPreflight(request)) return preflight(request, context, decision, service.cors);
+
+  const target = (record.changedPath ?? url.path) + url.query;
+  const headers = headersFor(request, decision, service, record, url);
+  const forwarded = await forward(service, bindingOf(service, context), request, target, headers);
+  if (!forwarded.ok) return failed(request, context, decision, forwarded.reason);
+  settle(context, decision, forwarded.response.status, 0, sizeOf(request.headers), sizeOf(forwarded.response.headers));
+  const response = relay(forwarded.response, decision.requestId);
+  if (service.cors !== null) allowOrigin(response.headers, service.cors, request.headers.get("origin"));
+  return response;
+}
+
+function writeRequest(isolate: Isolate, meta: PolicyMeta, request: Request, url: UrlParts, address: string | null): void {
+  const record = isolate.engine.request;
+  record.method(request.method, flagsOf(request));
+  record.path(url.path);
+  if (meta.usesHost) record.host(url.host);
+  record.address(address);
+  writeNetwork(record, request);
+  for (const [slot, name] of meta.credentialHeaders.entries()) record.credential(slot, request.headers.get(name));
+}
+
+function flagsOf(request: Request): number {
+  const { method } = request;
+  if (method === "GET" || method === "HEAD") return request.body === null ? 0 : abi.FLAG_BODY;
+  return method === "OPTIONS" && isPreflight(request) ? abi.FLAG_PREFLIGHT : 0;
+}
+
+function decisionOf(record: VerdictRecord, meta: PolicyMeta, startMs: number, address: string | null): Decision {
+  return {
+    meta,
+    startMs,
+    ticket: record.ticket,
+    operation: record.operation,
+    reason: record.reason,
+    requestId: record.eventId,
+    service: meta.services[record.service] ?? null,
+    address,
+  };
+}
+
+function headersFor(request: Request, decision: Decision, service: ServiceMeta, record: VerdictRecord, url: UrlParts): Headers {
+  const takeOff = record.authenticated && !service.passCredential;
+  return upstreamHeaders(request.headers, {
+    address: decision.address,
+    host: url.host,
+    proto: url.proto,
+    requestId: decision.requestId,
+    principal: record.principal,
+    scopes: record.scopes,
+    credentials: takeOff ? decision.meta.credentialHeaders : [],
+  });
+}
+
+function refuseDecided(request: Request, context: GatewayContext, decision: Decision, record: VerdictRecord): Response {
+  const { reason, requestId, service, meta, operation } = decision;
+  const limit = reason === abi.REASON_RATE_LIMITED ? limitOf(record, meta) : null;
+  const response = refuse({ reason, requestId, service, scopes: meta.operations[operation]?.scopes ?? [], limit });
+  settle(context, decision, response.status, 0, 0, 0);
+  return withCors(response, request, service);
+}
+
+function limitOf(record: VerdictRecord, meta: PolicyMeta): LimitState | null {
+  const limit = meta.limits[record.limit];
+  if (limit === undefined) return null;
+  const { name, rate, windowSeconds } = limit;
+  return { name, rate, windowSeconds, remaining: record.remaining, retryMs: record.retryMs, resetMs: record.resetMs };
+}
+
+function preflight(
+  request: Request,
+  context: GatewayContext,
+  decision: Decision,
+  cors: NonNullable<ServiceMeta["cors"]>,
+): Response {
+  settle(context, decision, 204, 0, 0, 0);
+  return answerPreflight(cors, request.headers.get("origin") ?? "", decision.requestId);
+}
+
+function failed(request: Request, context: GatewayContext, decision: Decision, reason: number): Response {
+  const { requestId, service } = decision;
+  settle(context, decision, statusOf(reason), reason, sizeOf(request.headers), 0);
+  return withCors(refuse({ reason, requestId, service, scopes: [], limit: null }), request, service);
+}
+
+/** Refusals must be readable by the pages that the policy allows, or a browser hides why. */
+function withCors(response: Response, request: Request, service: ServiceMeta | null): Response {
+  if (service !== null && service.cors !== null) allowOrigin(response.headers, service.cors, request.headers.get("origin"));
+  return response;
+}
+
+/** Writes the outcome back. Indices of a policy that is no longer in force would name other operations, so they are left out. */
+function settle(
+  context: GatewayContext,
+  decision: Decision,
+  status: number,
+  failure: number,
+  bytesIn: number,
+  bytesOut: number,
+): void {
+  const { engine, meta } = context.isolate;
+  const operation = meta === decision.meta ? decision.operation : -1;
+  engine.settle(decision.ticket, operation, status, failure, Date.now() - decision.startMs, bytesIn, bytesOut);
+}
+
+/** Content-Length, or 0 where the size is not known before the last byte. */
+function sizeOf(headers: Headers): number {
+  const length = Number(headers.get("content-length") ?? 0);
+  return Number.isSafeInteger(length) && length > 0 ? length : 0;
+}
+
+/** The core is gone for this request: the service's fail mode says whether it passes unchecked or not at all. */
+async function handleFault(
+  request: Request,
+  context: GatewayContext,
+  meta: PolicyMeta,
+  url: UrlParts,
+  address: string | null,
+): Promise<Response> {
+  const service = meta.services.find((candidate) => serves(candidate, url)) ?? null;
+  if (service === null || service.failMode === "closed" || !isPlain(url.path))
+    return refuseUnchecked(abi.REASON_CORE_FAULT, service);
+  const requestId = randomId();
+  const headers = upstreamHeaders(request.headers, {
+    address,
+    host: url.host,
+    proto: url.proto,
+    requestId,
+    principal: "",
+    scopes: "",
+    credentials: [],
+  });
+  const forwarded = await forward(service, bindingOf(service, context), request, url.path + url.query, headers);
+  if (!forwarded.ok) return refuse({ reason: forwarded.reason, requestId, service, scopes: [], limit: null });
+  return relay(forwarded.response, requestId);
+}
+
+/** Without the core nothing normalizes the path, so one that an upstream might read in another way does not pass. */
+function isPlain(path: string): boolean {
+  return /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~!$&'()*+,=:@-]+)*\/?$/.test(path);
+}
+
+function serves(service: ServiceMeta, url: UrlParts): boolean {
+  if (service.host !== null && service.host !== url.host.toLowerCase().replace(/:\d+$/, "")) return false;
+  return service.prefix === "/" || url.path === service.prefix || url.path.startsWith(`${service.prefix}/`);
+}
+
+function bindingOf(service: ServiceMeta, context: GatewayContext): Fetches | null {
+  return service.upstream.kind === "binding" ? context.binding(service.upstream.name) : null;
+}
+
+function refuseUnchecked(reason: number, service: ServiceMeta | null): Response {
+  return refuse({ reason, requestId: randomId(), service, scopes: [], limit: null });
+}
+
+function randomId(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+}

@@ -1,0 +1,114 @@
+import { Engine } from "../engine/engine.ts";
+import type { CompiledPolicy, PolicyMeta } from "../policy/compiled.ts";
+import { openImage, type SealedPolicy } from "../policy/seal.ts";
+import type { Orders } from "../region/report.ts";
+import { Reporter, type Send } from "./reporter.ts";
+
+/** After so long without orders an isolate asks which policy is newest before it decides. */
+const MAX_SILENCE_MS = 10_000;
+/** A cold start waits so long for its policy; one that has a policy waits so long to hear of a newer one. */
+const FIRST_POLICY_TIMEOUT_MS = 5_000;
+const REFRESH_TIMEOUT_MS = 500;
+/** A report that was scheduled and never ran (its request was cut off) is scheduled anew after so long. */
+const LOST_SCHEDULE_MS = 15_000;
+
+const CELLS = 1 << 18;
+const SAMPLES = 128;
+
+/** What an isolate asks of its region; the Region object's stub has these methods. */
+export interface RegionLink {
+  report: Send;
+  policy(): Promise<SealedPolicy | null>;
+  policyVersion(): Promise<number>;
+}
+
+/** What one isolate keeps between requests: the core, the policy in force, and the reports under way. */
+export class Isolate {
+  readonly engine: Engine;
+  readonly region: string;
+  readonly #key: string;
+  readonly #reporter: Reporter;
+  #meta: PolicyMeta | null = null;
+  #confirmedMs = 0;
+  #scheduledMs = 0;
+
+  constructor(module: WebAssembly.Module, key: string, region: string, random: Uint8Array, nowMs: number) {
+    this.engine = new Engine(module, { secret: random.slice(0, 32), cells: CELLS, samples: SAMPLES });
+    this.region = region;
+    this.#key = key;
+    this.#reporter = new Reporter([...random.subarray(32, 40)].map((b) => b.toString(16).padStart(2, "0")).join(""), nowMs);
+  }
+
+  /** Names that belong to the image in force; null before the first policy. */
+  get meta(): PolicyMeta | null {
+    return this.#meta;
+  }
+
+  /** True when the policy may be older than the region's: at the first request, and after a long silence. */
+  isStale(nowMs: number): boolean {
+    return nowMs - this.#confirmedMs > MAX_SILENCE_MS;
+  }
+
+  /** Asks for the newest policy. The last good one stays when the region cannot be reached or the new one is not sound. */
+  async refresh(link: RegionLink, nowMs: number): Promise<void> {
+    const timeoutMs = this.#meta === null ? FIRST_POLICY_TIMEOUT_MS : REFRESH_TIMEOUT_MS;
+    await Promise.race([this.#refresh(link, nowMs), new Promise((resolve) => setTimeout(resolve, timeoutMs))]);
+    // A region that is away is asked again only after another silence, so that it does not slow every request.
+    if (this.#meta !== null) this.#confirmedMs = nowMs;
+  }
+
+  /**
+   * Called at the end of every request. The first one after a report keeps its own execution context alive for the next
+   * interval: a Worker has no timers between requests, and no request may await another's I/O.
+   */
+  scheduleReport(ctx: Pick<ExecutionContext, "waitUntil">, link: () => RegionLink, nowMs: number): void {
+    if (this.#scheduledMs !== 0 && nowMs - this.#scheduledMs < this.#reporter.intervalMs + LOST_SCHEDULE_MS) return;
+    this.#scheduledMs = nowMs;
+    ctx.waitUntil(this.#reportLater(link));
+  }
+
+  async #reportLater(link: () => RegionLink): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.#reporter.intervalMs));
+    this.#scheduledMs = 0;
+    const nowMs = Date.now();
+    if (this.#meta !== null) this.#reporter.collect(this.engine, this.#meta, this.region, nowMs);
+    const region = link();
+    const orders = await this.#reporter.flush((report) => region.report(report));
+    if (orders !== null) await this.#obey(orders, region, nowMs);
+  }
+
+  async #obey(orders: Orders, region: RegionLink, nowMs: number): Promise<void> {
+    this.engine.resizeSample(orders.samplesPerStratum);
+    if (orders.policyVersion > (this.#meta?.version ?? 0)) await this.#fetchPolicy(region, nowMs);
+    this.#confirmedMs = nowMs;
+  }
+
+  async #refresh(link: RegionLink, nowMs: number): Promise<void> {
+    try {
+      const version = await link.policyVersion();
+      if (version > (this.#meta?.version ?? 0)) await this.#fetchPolicy(link, nowMs);
+    } catch (error) {
+      console.error(`policy refresh failed: ${error instanceof Error ? error.message : "unknown error"}`);
+    }
+  }
+
+  async #fetchPolicy(link: RegionLink, nowMs: number): Promise<void> {
+    const sealed = await link.policy();
+    if (sealed === null) return;
+    const policy = await openImage(this.#key, sealed);
+    if (policy === null) console.error(`policy ${sealed.version} cannot be opened: is PICKET_KEY the one that sealed it?`);
+    else this.#putInForce(policy, nowMs);
+  }
+
+  /** Synchronous, so that no request sees the new image with the old names; what was counted leaves under the old ones. */
+  #putInForce(policy: CompiledPolicy, nowMs: number): void {
+    if (policy.version <= (this.#meta?.version ?? 0)) return;
+    if (this.#meta !== null) this.#reporter.collect(this.engine, this.#meta, this.region, nowMs, true);
+    const loaded = this.engine.load(policy.image);
+    if (!loaded.ok) {
+      console.error(`policy ${policy.version} was refused by the core: ${loaded.code}`);
+      return;
+    }
+    this.#meta = policy.meta;
+  }
+}

@@ -1,0 +1,93 @@
+import * as abi from "../../wasm/abi.ts";
+import { reasonNames } from "../engine/names.ts";
+import type { ServiceMeta } from "../policy/compiled.ts";
+
+interface Kind {
+  status: number;
+  title: string;
+}
+
+const invalidToken: Kind = { status: 401, title: "The access token is not valid" };
+
+const kinds = new Map<number, Kind>([
+  [abi.REASON_PATH_AMBIGUOUS, { status: 400, title: "The path can be read in more than one way" }],
+  [abi.REASON_PATH_TOO_LONG, { status: 400, title: `The path is longer than ${abi.MAX_PATH} bytes` }],
+  [abi.REASON_CREDENTIAL_TOO_LARGE, { status: 400, title: `The credential is longer than ${abi.MAX_TOKEN} bytes` }],
+  [abi.REASON_METHOD_UNSUPPORTED, { status: 405, title: "The method is not supported" }],
+  [abi.REASON_SERVICE_UNKNOWN, { status: 404, title: "No service answers at this path" }],
+  [abi.REASON_OPERATION_UNKNOWN, { status: 404, title: "The service has no such operation" }],
+  [abi.REASON_CREDENTIAL_MISSING, { status: 401, title: "A credential is needed" }],
+  [abi.REASON_TOKEN_EXPIRED, { status: 401, title: "The access token has expired" }],
+  [abi.REASON_API_KEY_UNKNOWN, { status: 401, title: "The API key is not valid" }],
+  [abi.REASON_API_KEY_EXPIRED, { status: 401, title: "The API key is not valid" }],
+  [abi.REASON_SCOPE_MISSING, { status: 403, title: "The credential does not cover this operation" }],
+  [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
+  [abi.REASON_BODY_REFUSED, { status: 400, title: "A GET or HEAD request must not carry a body" }],
+  [abi.REASON_UPSTREAM_UNREACHABLE, { status: 502, title: "The upstream could not be reached" }],
+  [abi.REASON_UPSTREAM_TIMEOUT, { status: 504, title: "The upstream did not answer in time" }],
+  [abi.REASON_POLICY_MISSING, { status: 503, title: "No policy is in force yet" }],
+  [abi.REASON_CORE_FAULT, { status: 503, title: "The request could not be checked" }],
+]);
+
+/** Status of a refusal, by REASON_*. */
+export function statusOf(reason: number): number {
+  return (kinds.get(reason) ?? invalidToken).status;
+}
+
+/**
+ * The code that the caller is told. What is wrong inside a credential goes to the event alone: a caller needs to know
+ * whether to fetch a new token, an attacker would like to know which part to forge (RFC 6750 §3.1 names one error for all).
+ */
+function publicCode(reason: number): string {
+  if (reason === abi.REASON_API_KEY_UNKNOWN || reason === abi.REASON_API_KEY_EXPIRED) return "api_key_invalid";
+  return kinds.has(reason) ? (reasonNames[reason] ?? "") : "token_invalid";
+}
+
+export interface LimitState {
+  name: string;
+  /** Requests per window, and the window. */
+  rate: number;
+  windowSeconds: number;
+  remaining: number;
+  retryMs: number;
+  resetMs: number;
+}
+
+export interface Refusal {
+  reason: number;
+  requestId: string;
+  service: ServiceMeta | null;
+  /** Scopes that the operation needs, for scope_missing. */
+  scopes: readonly string[];
+  limit: LimitState | null;
+}
+
+/** A refusal as RFC 9457 problem details, with the header that its status asks for. Codes are listed in the README. */
+export function refuse(refusal: Refusal): Response {
+  const { status, title } = kinds.get(refusal.reason) ?? invalidToken;
+  const code = publicCode(refusal.reason);
+  const headers = new Headers({
+    "Content-Type": "application/problem+json",
+    "Cache-Control": "no-store",
+    "X-Request-Id": refusal.requestId,
+  });
+  if (status === 401 || status === 403) headers.set("WWW-Authenticate", challenge(refusal, status));
+  if (status === 429 && refusal.limit !== null) limitHeaders(headers, refusal.limit);
+  const body = { type: `urn:picket:problem:${code}`, title, status, code, request_id: refusal.requestId };
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+/** RFC 6750 §3: no error code when nothing was presented; the scheme for API keys has no registered name. */
+function challenge({ reason, service, scopes }: Refusal, status: number): string {
+  const scheme = service === null || service.bearer ? 'Bearer realm="picket"' : 'ApiKey realm="picket"';
+  if (reason === abi.REASON_CREDENTIAL_MISSING) return scheme;
+  if (status === 403) return `${scheme}, error="insufficient_scope", scope="${scopes.join(" ")}"`;
+  return `${scheme}, error="invalid_token"`;
+}
+
+/** Retry-After (RFC 9110 §10.2.3) and draft-ietf-httpapi-ratelimit-headers: q per w seconds, r left, t seconds to reset. */
+function limitHeaders(headers: Headers, limit: LimitState): void {
+  headers.set("Retry-After", String(Math.max(1, Math.ceil(limit.retryMs / 1000))));
+  headers.set("RateLimit-Policy", `"${limit.name}";q=${limit.rate};w=${limit.windowSeconds}`);
+  headers.set("RateLimit", `"${limit.name}";r=${limit.remaining};t=${Math.max(1, Math.ceil(limit.resetMs / 1000))}`);
+}
