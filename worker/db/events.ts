@@ -1,0 +1,140 @@
+import { insertFromJson, jsonParameters } from "./json-rows.ts";
+
+/** One sampled request as it is stored: what the sampler kept, and for how many requests of its stratum it stands. */
+export interface EventRow {
+  timeMs: number;
+  id: string;
+  region: string;
+  verdict: string;
+  reason: string;
+  service: string;
+  method: string;
+  operation: string;
+  path: string;
+  status: number | null;
+  latencyMs: number | null;
+  bytesIn: number;
+  bytesOut: number;
+  principal: string;
+  kind: string;
+  authenticator: string;
+  limit: string;
+  address: string;
+  country: string;
+  asn: number;
+  colo: string;
+  stratum: number;
+  priority: number;
+  weight: number;
+  threshold: number;
+  /** max(weight, threshold): the estimator's weight (Duffield, Lund, Thorup, JACM 2007, §1.1). */
+  standsFor: number;
+}
+
+/** Field → column: the one list of this table's columns. */
+const columnOf = {
+  timeMs: "time_ms",
+  id: "id",
+  region: "region",
+  verdict: "verdict",
+  reason: "reason",
+  service: "service",
+  method: "method",
+  operation: "operation",
+  path: "path",
+  status: "status",
+  latencyMs: "latency_ms",
+  bytesIn: "bytes_in",
+  bytesOut: "bytes_out",
+  principal: "principal",
+  kind: "kind",
+  authenticator: "authenticator",
+  limit: "limit_name",
+  address: "address",
+  country: "country",
+  asn: "asn",
+  colo: "colo",
+  stratum: "stratum",
+  priority: "priority",
+  weight: "weight",
+  threshold: "threshold",
+  standsFor: "stands_for",
+} as const satisfies Record<keyof EventRow, string>;
+
+const fields = Object.keys(columnOf) as (keyof EventRow)[];
+const selected = fields.map((field) => `${columnOf[field]} AS "${field}"`).join(", ");
+// A twin id would otherwise abort the batch for ever; 2^64 ids make it a repeat, not a loss.
+const insert = insertFromJson("events", Object.values(columnOf), "ON CONFLICT DO NOTHING");
+
+/** One row written per event. */
+export function addEvents(db: D1Database, rows: readonly EventRow[]): D1PreparedStatement[] {
+  return jsonParameters(rows.map((row) => fields.map((field) => row[field]))).map((json) => db.prepare(insert).bind(json));
+}
+
+type Reader = Pick<D1Database, "prepare">;
+
+export interface EventFilter {
+  /** Only events before this one (newest first); null = from the newest. */
+  before: { timeMs: number; id: string } | null;
+  /** "" = every one. */
+  region: string;
+  verdict: string;
+  limit: number;
+}
+
+/** Stored events, newest first, as EventRow. */
+export function selectEvents(db: Reader, filter: EventFilter): D1PreparedStatement {
+  const before = filter.before ?? { timeMs: Number.MAX_SAFE_INTEGER, id: "" };
+  return db
+    .prepare(
+      `SELECT ${selected} FROM events WHERE (time_ms, id) < (?1, ?2) AND (?3 = '' OR region = ?3) AND (?4 = '' OR verdict = ?4)
+       ORDER BY time_ms DESC, id DESC LIMIT ?5`,
+    )
+    .bind(before.timeMs, before.id, filter.region, filter.verdict, filter.limit);
+}
+
+export interface PrincipalEstimate {
+  principal: string;
+  kind: string;
+  operation: string;
+  method: string;
+  /** Estimated requests, its variance, and how many samples they rest on. */
+  estimate: number;
+  variance: number;
+  samples: number;
+}
+
+/**
+ * Refused requests by principal, the largest `limit`, estimated from samples. Variance: τ·max(0, τ − w) summed over the
+ * sample is unbiased for priority sampling (Duffield, Lund, Thorup, JACM 2007, §3).
+ */
+export function selectRefusedPrincipals(db: Reader, fromMs: number, limit: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `SELECT principal, kind, operation, method, SUM(stands_for) AS estimate,
+         SUM(threshold * MAX(0, threshold - weight)) AS variance, COUNT(*) AS samples
+       FROM events WHERE time_ms >= ?1 AND verdict = 'refuse' AND principal <> ''
+       GROUP BY principal, kind, operation, method ORDER BY estimate DESC, principal LIMIT ?2`,
+    )
+    .bind(fromMs, limit);
+}
+
+export interface PrincipalFrequencies {
+  seen: number;
+  once: number;
+  twice: number;
+  /** 1 when some stratum left requests out. */
+  sampled: number;
+}
+
+/** How many principals were seen, seen in one sample, seen in two: what Chao's estimator of the unseen needs. */
+export function selectPrincipalFrequencies(db: Reader, fromMs: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `SELECT COUNT(*) AS seen, COALESCE(SUM(samples = 1), 0) AS once, COALESCE(SUM(samples = 2), 0) AS twice,
+         COALESCE(MAX(sampled), 0) AS sampled
+       FROM (SELECT COUNT(*) AS samples, MAX(threshold > 0) AS sampled FROM events
+             WHERE time_ms >= ?1 AND principal <> '' GROUP BY principal)`,
+    )
+    .bind(fromMs);
+}
