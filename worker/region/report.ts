@@ -92,4 +92,6 @@ export interface Orders {
   nextReportMs: number;
   /** k of each stratum for the next report. */
   samplesPerStratum: number;
+  /** Set when the report was malformed and nothing of it was taken: a stable code. Sending it again cannot help. */
+  refused?: string;
 }
