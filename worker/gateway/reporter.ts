@@ -82,6 +82,7 @@ export class Reporter {
       }
       this.#unsent = this.#unsent.filter((other) => other.seq > report.seq);
       this.intervalMs = orders.nextReportMs;
+      if (orders.refused !== undefined) this.#drop(report, orders.refused);
     }
     return orders;
   }
@@ -90,8 +91,14 @@ export class Reporter {
     this.#unsent.push(report);
     if (this.#unsent.length <= MAX_UNSENT) return;
     const oldest = this.#unsent.shift();
-    this.#reportsDropped += 1 + (oldest?.counters.reportsDropped ?? 0);
-    this.#requestsDropped += (oldest?.requests ?? 0) + (oldest?.counters.requestsDropped ?? 0);
+    if (oldest !== undefined) this.#drop(oldest, "the region is away");
+  }
+
+  /** What a lost report had to say of losses is not lost with it. */
+  #drop(report: Report, why: string): void {
+    console.error(`report ${report.seq} dropped: ${why}`);
+    this.#reportsDropped += 1 + report.counters.reportsDropped;
+    this.#requestsDropped += report.requests + report.counters.requestsDropped;
   }
 }
 
