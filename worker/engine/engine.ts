@@ -21,7 +21,7 @@ export const FAULT = -1;
 /**
  * The core as the gateway uses it: write a request, decide, read the verdict, settle. Synchronous; no view into it may be
  * held across an await. A trap poisons the instance, so it is replaced at once and the policy loaded anew; limits and
- * samples of that instance are lost, which `faults` counts.
+ * samples of that instance are lost. `faults` counts the replacements, `lostRequests` what they had counted and not reported.
  */
 export class Engine {
   #module: WebAssembly.Module;
@@ -33,6 +33,7 @@ export class Engine {
   #verdict!: VerdictRecord;
   #samples: number;
   faults = 0;
+  lostRequests = 0;
 
   constructor(module: WebAssembly.Module, options: EngineOptions) {
     this.#module = module;
@@ -118,6 +119,7 @@ export class Engine {
 
   #replace(): void {
     this.faults++;
+    this.lostRequests += countUnreported(this.#core);
     const image = this.#image;
     // Event ids must not repeat after a replacement, so the new instance gets another secret.
     const secret = this.#options.secret.slice();
@@ -127,4 +129,15 @@ export class Engine {
     this.#core.sample_resize(this.#samples);
     if (image !== null) this.load(image);
   }
+}
+
+/** Requests that a poisoned instance had counted: its memory can still be read, and its dirty list is a plain number away. */
+function countUnreported(core: CoreExports): number {
+  let requests = 0;
+  const dirty = new Uint32Array(core.memory.buffer, abi.DIRTY, Math.min(core.dirty_count(), abi.MAX_OPERATIONS));
+  for (const operation of dirty.filter((index) => index < abi.MAX_OPERATIONS)) {
+    const base = abi.STATS + operation * abi.STATS_SIZE + abi.STATS_COUNTS;
+    for (const n of new Uint32Array(core.memory.buffer, base, abi.VERDICT_COUNT * abi.REASON_COUNT)) requests += n;
+  }
+  return requests;
 }

@@ -20,6 +20,7 @@ export class Reporter {
   #unsent: Report[] = [];
   #sinceMs: number;
   #faultsTold = 0;
+  #lostTold = 0;
   #evictionsTold = 0;
   #unsampledTold = 0;
   #reportsDropped = 0;
@@ -38,6 +39,8 @@ export class Reporter {
    * @param last true before another policy is put in force: nothing may stay behind whose names would change
    */
   collect(engine: Engine, meta: PolicyMeta, region: string, nowMs: number, last = false): void {
+    this.#requestsDropped += engine.lostRequests - this.#lostTold;
+    this.#lostTold = engine.lostRequests;
     const counts = takeCounts(engine, meta, region, last ? Number.POSITIVE_INFINITY : nowMs);
     const counters = {
       coreFaults: engine.faults - this.#faultsTold,
