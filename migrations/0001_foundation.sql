@@ -98,7 +98,6 @@ CREATE TABLE policies (
 CREATE TABLE sessions (
   token_hash TEXT PRIMARY KEY,
   created_ms INTEGER NOT NULL,
-  seen_ms INTEGER NOT NULL,
   expires_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 

@@ -22,9 +22,9 @@ export function deleteExpiredTelemetry(db: D1Database, beforeMs: number, chunk: 
 }
 
 /** Sessions and links that no longer sign anybody in. */
-export function deleteExpiredSignIns(db: D1Database, nowMs: number, idleSinceMs: number): D1PreparedStatement[] {
+export function deleteExpiredSignIns(db: D1Database, nowMs: number): D1PreparedStatement[] {
   return [
-    db.prepare("DELETE FROM sessions WHERE expires_ms <= ?1 OR seen_ms <= ?2").bind(nowMs, idleSinceMs),
+    db.prepare("DELETE FROM sessions WHERE expires_ms <= ?1").bind(nowMs),
     db.prepare("DELETE FROM sign_in_links WHERE expires_ms <= ?1").bind(nowMs),
   ];
 }

@@ -21,9 +21,7 @@ export function selectNewestVersion(db: Pick<D1Database, "prepare">): D1Prepared
 
 /** The newest policy as PolicyRow. */
 export function selectNewestPolicy(db: Pick<D1Database, "prepare">): D1PreparedStatement {
-  return db.prepare(
-    `SELECT version, published_ms AS "publishedMs", digest, meta FROM policies ORDER BY version DESC LIMIT 1`,
-  );
+  return db.prepare(`SELECT version, published_ms AS "publishedMs", digest, meta FROM policies ORDER BY version DESC LIMIT 1`);
 }
 
 /** The newest policy with its encrypted image; null when none was published. */
@@ -39,10 +37,7 @@ export async function readSealedPolicy(db: Pick<D1Database, "prepare">): Promise
  * Inserts `version` only while it is the next one: two publishers of the same number cannot both succeed.
  * Resolves to false when another came first.
  */
-export async function insertPolicy(
-  db: D1Database,
-  policy: PolicyRow & { source: string; image: Uint8Array },
-): Promise<boolean> {
+export async function insertPolicy(db: D1Database, policy: PolicyRow & { source: string; image: Uint8Array }): Promise<boolean> {
   const result = await db
     .prepare(
       `INSERT INTO policies (version, published_ms, digest, source, meta, image)

@@ -13,9 +13,10 @@ export interface RegionRow {
 export interface BatchHead extends RegionRow {}
 
 /**
- * The first statement of every batch: moves the incarnation's batch number from n − 1 to n. When it stands elsewhere (the batch
- * was applied before, its answer lost), the CASE yields NULL, the NOT NULL column refuses it, and D1 rolls the whole batch back:
- * so a batch is applied exactly once however often it is sent.
+ * The first statement of every batch: moves the incarnation's batch number forward to n. When it is n or beyond already (the
+ * batch was applied before, its answer lost), the CASE yields NULL, the NOT NULL column refuses it, and D1 rolls the whole batch
+ * back: so a batch is applied exactly once however often it is sent. Not "from n − 1", because a database that was set back to
+ * an earlier time must not refuse the region for ever.
  */
 export function advanceRegion(db: D1Database, head: BatchHead): D1PreparedStatement {
   return db
@@ -23,7 +24,7 @@ export function advanceRegion(db: D1Database, head: BatchHead): D1PreparedStatem
       `INSERT INTO regions (region, incarnation, batch_seq, reported, stored, dropped, last_report_ms)
        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
        ON CONFLICT (region, incarnation) DO UPDATE SET
-         batch_seq = CASE WHEN batch_seq = excluded.batch_seq - 1 THEN excluded.batch_seq END,
+         batch_seq = CASE WHEN batch_seq < excluded.batch_seq THEN excluded.batch_seq END,
          reported = excluded.reported, stored = stored + excluded.stored, dropped = excluded.dropped,
          last_report_ms = excluded.last_report_ms`,
     )
