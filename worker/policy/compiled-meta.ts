@@ -1,0 +1,50 @@
+import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta } from "./compiled.ts";
+import { burstOf } from "./lower-limits.ts";
+import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
+import type { Service } from "./schema.ts";
+
+/** The host-side facts of a policy, in the order of its image. */
+export function compiledMeta(plan: Plan, version: number): PolicyMeta {
+  const { policy } = plan;
+  return {
+    version,
+    services: plan.services.map((service) => serviceMeta(plan, service)),
+    operations: plan.operations.map(operationMeta),
+    authenticators: policy.authenticators.map((a) => ({ name: a.name, type: a.type, slot: slotOf(plan, a) })),
+    limits: policy.limits.map((limit) => ({
+      name: limit.name,
+      burst: burstOf(limit),
+      rate: limit.rate.count,
+      windowSeconds: limit.rate.windowSeconds,
+    })),
+    credentialHeaders: plan.credentialHeaders,
+    usesHost: policy.services.some(({ match }) => match.host !== undefined),
+    telemetry: policy.telemetry,
+  };
+}
+
+function serviceMeta(plan: Plan, service: Service): ServiceMeta {
+  const types = service.auth.map((name) => plan.policy.authenticators[plan.authenticatorIndex.get(name) ?? -1]?.type);
+  return {
+    name: service.name,
+    owner: service.owner,
+    host: service.match.host ?? null,
+    prefix: service.match.path,
+    upstream: service.upstream,
+    passCredential: service.passCredential,
+    failMode: service.failMode,
+    timeoutMs: service.timeout,
+    cors: service.cors === undefined ? null : corsMeta(service.cors),
+    bearer: types.includes("jwt"),
+  };
+}
+
+function corsMeta(cors: NonNullable<Service["cors"]>): CorsMeta {
+  const { origins, methods, headers, maxAge } = cors;
+  return { origins, methods, headers, maxAgeSeconds: Math.floor(maxAge / 1000) };
+}
+
+function operationMeta({ service, operation }: PlannedOperation): OperationMeta {
+  if (operation !== null) return { service, method: operation.method, template: operation.path.text, scopes: operation.scopes };
+  return { service, method: "*", template: service === -1 ? "(no service)" : "(undocumented)", scopes: [] };
+}

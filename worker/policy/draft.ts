@@ -1,0 +1,147 @@
+import { valueAt } from "./describe.ts";
+import type { PolicyPath } from "./problem.ts";
+import { type PathTemplate, readTemplate } from "./template.ts";
+
+/**
+ * As much of a policy as can be read, whatever is wrong with the rest: so that cross references are checked, and every
+ * problem is shown, at once. Bounded by the file's size.
+ */
+export interface Draft {
+  services: DraftService[];
+  authenticators: DraftAuthenticator[];
+  limits: DraftLimit[];
+}
+
+/** A name and where it stands. */
+export interface Mention {
+  path: PolicyPath;
+  name: string;
+}
+
+export interface DraftService {
+  path: PolicyPath;
+  name: Mention | null;
+  host: string;
+  prefix: string;
+  owner: string;
+  undocumented: string;
+  auth: Mention[];
+  limits: Mention[];
+  operations: DraftOperation[];
+}
+
+export interface DraftOperation {
+  path: PolicyPath;
+  method: string;
+  /** null = it could not be read. */
+  template: PathTemplate | null;
+  limits: Mention[];
+  scopes: Mention[];
+}
+
+export interface DraftAuthenticator {
+  path: PolicyPath;
+  name: Mention | null;
+  type: string;
+  header: string;
+  keys: DraftKey[];
+}
+
+export interface DraftKey {
+  path: PolicyPath;
+  kid: string;
+  id: string;
+  sha256: string;
+  expires: string;
+}
+
+export interface DraftLimit {
+  path: PolicyPath;
+  name: Mention | null;
+  claim: string;
+  rate: string;
+  burst: unknown;
+}
+
+export function readDraft(data: unknown): Draft {
+  return {
+    services: items(data, ["services"]).map(({ path, value }) => readService(path, value)),
+    authenticators: items(data, ["authenticators"]).map(({ path, value }) => readAuthenticator(path, value)),
+    limits: items(data, ["limits"]).map(({ path, value }) => ({
+      path,
+      name: mention(path, value),
+      claim: /^claim:(.+)$/.exec(field(value, "by"))?.[1] ?? "",
+      rate: field(value, "rate"),
+      burst: valueAt(value, ["burst"]),
+    })),
+  };
+}
+
+function readService(path: PolicyPath, value: unknown): DraftService {
+  const match = valueAt(value, ["match"]);
+  return {
+    path,
+    name: mention(path, value),
+    host: field(match, "host").toLowerCase(),
+    prefix: field(match, "path") || "/",
+    owner: field(value, "owner"),
+    undocumented: field(value, "undocumented"),
+    auth: mentions(path, value, "auth"),
+    limits: mentions(path, value, "limits"),
+    operations: items(value, ["operations"], path).map((item) => readOperation(item.path, item.value)),
+  };
+}
+
+function readOperation(path: PolicyPath, value: unknown): DraftOperation {
+  const short = typeof value === "string" ? /^(\S+) (\S+)$/.exec(value) : null;
+  const method = short?.[1] ?? field(value, "method");
+  const template = readTemplate(short?.[2] ?? field(value, "path"));
+  return {
+    path: short === null ? [...path, "path"] : path,
+    method,
+    template: template.ok ? template.value : null,
+    limits: mentions(path, value, "limits"),
+    scopes: mentions(path, value, "scopes"),
+  };
+}
+
+function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator {
+  const keys = items(value, ["keys"], path).map((item) => ({
+    path: item.path,
+    kid: field(item.value, "kid"),
+    id: field(item.value, "id"),
+    sha256: field(item.value, "sha256").toLowerCase(),
+    expires: field(item.value, "expires"),
+  }));
+  return {
+    path,
+    name: mention(path, value),
+    type: field(value, "type"),
+    header: field(value, "header").toLowerCase() || "x-api-key",
+    keys,
+  };
+}
+
+/** A text field, "" where there is none. */
+function field(value: unknown, key: string): string {
+  const text = valueAt(value, [key]);
+  return typeof text === "string" ? text : "";
+}
+
+function mention(path: PolicyPath, value: unknown): Mention | null {
+  const name = field(value, "name");
+  return name === "" ? null : { path: [...path, "name"], name };
+}
+
+function mentions(path: PolicyPath, value: unknown, key: string): Mention[] {
+  return items(value, [key], path).flatMap((item) =>
+    typeof item.value === "string" ? [{ path: item.path, name: item.value }] : [],
+  );
+}
+
+/** A list's entries with their paths; empty where there is no list. */
+function items(data: unknown, keys: PolicyPath, base: PolicyPath = []): { path: PolicyPath; value: unknown }[] {
+  const list = valueAt(data, keys);
+  if (!Array.isArray(list)) return [];
+  return list.map((value: unknown, index) => ({ path: [...base, ...keys, index], value }));
+}

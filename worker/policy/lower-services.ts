@@ -1,0 +1,58 @@
+import * as abi from "../../wasm/abi.ts";
+import { type ImageWriter, NONE } from "./image-writer.ts";
+import { methodCodes, type Plan, type PlannedOperation } from "./plan.ts";
+import type { Service } from "./schema.ts";
+import { type Route, writeTrie } from "./trie.ts";
+
+const undocumentedModes: Readonly<Record<Service["undocumented"], number>> = {
+  allow: abi.UNDOCUMENTED_ALLOW,
+  report: abi.UNDOCUMENTED_REPORT,
+  refuse: abi.UNDOCUMENTED_REFUSE,
+};
+
+/** Writes services, operations, and each service's route trie. */
+export function writeServices(writer: ImageWriter, plan: Plan): void {
+  for (const [index, service] of plan.services.entries()) writeService(writer, plan, service, index);
+  for (const operation of plan.operations) writeOperation(writer, plan, operation);
+}
+
+function writeService(writer: ImageWriter, plan: Plan, service: Service, index: number): void {
+  const { view } = writer.record(abi.SECTION_SERVICES);
+  const auths = writer.list(indices(service.auth, plan.authenticatorIndex));
+  view.setInt32(abi.SERVICE_HOST, writer.string(service.match.host ?? null), true);
+  view.setInt32(abi.SERVICE_PREFIX, writer.string(service.match.path), true);
+  view.setUint32(abi.SERVICE_ROOT, writeTrie(writer, routesOf(plan, index)), true);
+  view.setUint32(
+    abi.SERVICE_UNDOCUMENTED,
+    plan.operations.findIndex((o) => o.service === index && o.operation === null),
+    true,
+  );
+  view.setUint32(abi.SERVICE_UNDOCUMENTED_MODE, undocumentedModes[service.undocumented], true);
+  view.setUint32(abi.SERVICE_AUTHS_FIRST, auths.first, true);
+  view.setUint32(abi.SERVICE_AUTHS_COUNT, auths.count, true);
+  view.setUint32(abi.SERVICE_FLAGS, service.failMode === "open" ? abi.SERVICE_FAIL_OPEN : 0, true);
+}
+
+function routesOf(plan: Plan, service: number): Route[] {
+  return plan.operations.flatMap((planned, operation) => {
+    if (planned.service !== service || planned.operation === null) return [];
+    const { method, path } = planned.operation;
+    return [{ method: methodCodes[method], template: path, operation }];
+  });
+}
+
+function writeOperation(writer: ImageWriter, plan: Plan, { service, operation }: PlannedOperation): void {
+  const { view } = writer.record(abi.SECTION_OPERATIONS);
+  const scopes = writer.list((operation?.scopes ?? []).map((scope) => writer.string(scope)));
+  const names = [...(plan.services[service]?.limits ?? []), ...(operation?.limits ?? [])];
+  const limits = writer.list(indices(names, plan.limitIndex));
+  view.setInt32(abi.OPERATION_SERVICE, service, true);
+  view.setUint32(abi.OPERATION_SCOPES_FIRST, scopes.first, true);
+  view.setUint32(abi.OPERATION_SCOPES_COUNT, scopes.count, true);
+  view.setUint32(abi.OPERATION_LIMITS_FIRST, limits.first, true);
+  view.setUint32(abi.OPERATION_LIMITS_COUNT, limits.count, true);
+}
+
+function indices(names: readonly string[], known: ReadonlyMap<string, number>): number[] {
+  return names.map((name) => known.get(name) ?? NONE);
+}

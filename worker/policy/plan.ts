@@ -1,0 +1,76 @@
+import * as abi from "../../wasm/abi.ts";
+import type { ApiKeyAuthenticator, Authenticator, Limit, Method, Operation, Policy, Service } from "./schema.ts";
+
+/** A policy in the order of its image: an index in these lists is an index in the image and in the meta. */
+export interface Plan {
+  policy: Policy;
+  services: Service[];
+  /** Index 0 stands for requests that match no service. */
+  operations: PlannedOperation[];
+  /** Names of the claims that limits count by. */
+  claims: string[];
+  /** Lower-case header names by credential slot. */
+  credentialHeaders: string[];
+  limitIndex: Map<string, number>;
+  authenticatorIndex: Map<string, number>;
+}
+
+export interface PlannedOperation {
+  /** Index into `services`, -1 for operation 0. */
+  service: number;
+  /** null: the stand-in for what matches no template (or, at index 0, no service). */
+  operation: Operation | null;
+}
+
+/** Decides every index. The policy must have passed `parsePolicy`'s checks. */
+export function planPolicy(policy: Policy): Plan {
+  const services = [...policy.services].sort(matchOrder);
+  const operations: PlannedOperation[] = [{ service: -1, operation: null }];
+  for (const [service, { operations: own }] of services.entries()) {
+    operations.push({ service, operation: null });
+    for (const operation of own) operations.push({ service, operation });
+  }
+  return {
+    policy,
+    services,
+    operations,
+    claims: claimsOf(policy.limits),
+    credentialHeaders: credentialHeaders(policy.authenticators),
+    limitIndex: indexByName(policy.limits),
+    authenticatorIndex: indexByName(policy.authenticators),
+  };
+}
+
+export function slotOf(plan: Plan, authenticator: Authenticator): number {
+  return authenticator.type === "jwt" ? 0 : plan.credentialHeaders.indexOf(authenticator.header);
+}
+
+export const methodCodes: Readonly<Record<Method, number>> = {
+  GET: abi.METHOD_GET,
+  HEAD: abi.METHOD_HEAD,
+  POST: abi.METHOD_POST,
+  PUT: abi.METHOD_PUT,
+  PATCH: abi.METHOD_PATCH,
+  DELETE: abi.METHOD_DELETE,
+  OPTIONS: abi.METHOD_OPTIONS,
+};
+
+/** The first service that matches wins: a host before any host, then the longer prefix; names settle the rest. */
+function matchOrder(a: Service, b: Service): number {
+  const byHost = Number(a.match.host === undefined) - Number(b.match.host === undefined);
+  return byHost || b.match.path.length - a.match.path.length || (a.name < b.name ? -1 : 1);
+}
+
+export function claimsOf(limits: readonly Limit[]): string[] {
+  return [...new Set(limits.flatMap(({ by }) => (by.kind === "claim" ? [by.claim] : [])))];
+}
+
+/** Slot 0 is Authorization, whether or not a JWT is taken. */
+export function credentialHeaders(authenticators: readonly Authenticator[]): string[] {
+  const own = authenticators.filter((a): a is ApiKeyAuthenticator => a.type === "api-key").map(({ header }) => header);
+  return ["authorization", ...new Set(own)];
+}
+
+function indexByName(list: readonly { name: string }[]): Map<string, number> {
+  return new Map(list.map(({ name }, index) => [name, index]));
+}

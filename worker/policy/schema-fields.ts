@@ -1,0 +1,64 @@
+import * as z from "zod";
+import { durationPattern, type Read, readDurationMs } from "./quantity.ts";
+
+/** What a custom issue of the schema carries beside zod's own fields. */
+export interface IssueParams {
+  code: string;
+  expected: string;
+}
+
+/** An object that refuses unknown keys. Its message is the list of the known ones, from which the problem is made. */
+export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === "unrecognized_keys" ? Object.keys(shape).join(", ") : undefined),
+  });
+}
+
+/** A text that `read` turns into something else, with its own code and expectation when it cannot. */
+export function text<T>(read: (text: string) => Read<T>, meta: { description?: string; pattern?: string; examples?: string[] }) {
+  return z
+    .string()
+    .transform((input, context): T => {
+      const result = read(input);
+      if (result.ok) return result.value;
+      const params: IssueParams = { code: result.code, expected: result.expected };
+      context.issues.push({ code: "custom", input, message: result.message, params });
+      return z.NEVER;
+    })
+    .meta(meta);
+}
+
+export function durationMs(minMs: number, maxMs: number, description: string) {
+  return text((input) => readDurationMs(input, minMs, maxMs), { description, pattern: durationPattern, examples: ["30s"] });
+}
+
+/** A text of one shape: `expected` says it in words. */
+function shaped(pattern: RegExp, expected: string, meta: { description?: string; examples?: string[] }) {
+  return z
+    .string()
+    .regex(pattern, { error: `this is not ${expected}` })
+    .meta(meta);
+}
+
+export function name(description: string) {
+  return shaped(/^[a-z0-9][a-z0-9-]{0,62}$/, "a name: lower-case letters, digits and -, at most 63", { description });
+}
+
+export function reference(description: string) {
+  return z.array(name("Name.")).max(16).meta({ description });
+}
+
+/** RFC 6749 §3.3 scope-token. */
+export function scopes(description: string) {
+  const token = shaped(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, "a scope: visible ASCII without blanks, quotes or backslashes", {});
+  return z.array(token).max(32).meta({ description });
+}
+
+/** What a key or caller is called in logs and on the console. */
+export function identifier(description: string) {
+  return shaped(/^[A-Za-z0-9._:@-]{1,64}$/, "an id: letters, digits and ._:@-, at most 64", { description });
+}
+
+export function line(maximum: number, description: string) {
+  return shaped(/^[^\p{Cc}]*$/u, "one line of text", { description }).max(maximum);
+}

@@ -1,0 +1,276 @@
+import * as z from "zod";
+import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { headerNamePattern, readHeaderName } from "./header-name.ts";
+import { type Read, ratePattern, readRate } from "./quantity.ts";
+import { durationMs, identifier, line, name, reference, scopes, strict, text } from "./schema-fields.ts";
+import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
+import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
+import { readOrigin, readUpstream } from "./upstream.ts";
+
+export type Policy = z.output<ReturnType<typeof policySchema>>;
+export type Service = Policy["services"][number];
+export type Operation = Service["operations"][number];
+export type Authenticator = Policy["authenticators"][number];
+export type JwtAuthenticator = Extract<Authenticator, { type: "jwt" }>;
+export type ApiKeyAuthenticator = Extract<Authenticator, { type: "api-key" }>;
+export type Limit = Policy["limits"][number];
+export type Method = (typeof methods)[number];
+export type Kind = (typeof kinds)[number];
+
+export const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+export const kinds = ["user", "service", "device", "agent", "partner"] as const;
+/** Signature algorithms that this version of the core verifies. */
+export const algorithms = ["HS256"] as const;
+
+let built: ReturnType<typeof build> | undefined;
+
+/**
+ * The policy file, read into what the rest of Picket works with: rates as numbers, templates as segments, defaults filled
+ * in. Built on first use, because a Worker's start-up time counts.
+ */
+export function policySchema() {
+  built ??= build();
+  return built;
+}
+
+function build() {
+  return strict({
+    picket: z.literal(1).meta({ description: "Version of this format." }),
+    services: z
+      .array(service())
+      .min(1)
+      .max(MAX_SERVICES)
+      .meta({ description: "The APIs behind the gateway. A request belongs to the service with the longest matching path." }),
+    authenticators: z.array(authenticator()).max(64).default([]).meta({ description: "Ways to prove who calls." }),
+    limits: z.array(limit()).max(256).default([]).meta({ description: "Rates that services and operations refer to by name." }),
+    telemetry: telemetry(),
+  }).meta({ title: "Picket policy", description: "What the gateway protects, who may call it, and how often." });
+}
+
+function service() {
+  return strict({
+    name: name("What the console, events and problems call it."),
+    match: match(),
+    upstream: text(readUpstream, {
+      description:
+        "Where requests go: an http:// or https:// URL, or binding:NAME for a service binding. The request's path is put behind the URL's.",
+      examples: ["https://fleet.internal.example", "binding:FLEET"],
+    }),
+    owner: line(100, "Who answers for this API.").default(""),
+    auth: reference("Authenticators, any of which lets a caller in. Must be said: [] makes the service public."),
+    limits: limits("Limits for each of its operations; an operation's own add to them."),
+    undocumented: z
+      .enum(["allow", "report", "refuse"])
+      .default("report")
+      .meta({ description: "What happens to requests that match none of the operations. report: they pass, and are shown." }),
+    failMode: z.enum(["closed", "open"]).default("closed").meta({
+      description: "What happens to requests while the gateway's core is broken. closed: 503. open: they pass unjudged.",
+    }),
+    passCredential: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Leave the caller's credential on the request, for an upstream that checks it again." }),
+    timeout: durationMs(100, 600_000, "How long the upstream may take until its response headers.").prefault("30s"),
+    cors: cors().optional(),
+    operations: z.array(operation()).default([]).meta({ description: "What the API offers: the inventory." }),
+  });
+}
+
+function match() {
+  const host = text(readHost, {
+    description: "Host name, without port. Without it any host matches.",
+    examples: ["api.example.com"],
+  });
+  const path = text(readPrefix, { description: "Path prefix, by whole segments.", examples: ["/fleet"] });
+  return strict({ host: host.optional(), path: path.prefault("/") }).meta({
+    description: "Which requests belong to the service.",
+  });
+}
+
+function cors() {
+  const origin = text(readOrigin, { examples: ["https://app.example"] });
+  const header = z.string().regex(new RegExp(headerNamePattern), { error: "this is not a header name" });
+  return strict({
+    origins: z.array(origin).min(1).max(64).meta({ description: 'Origins whose scripts may call: exact ones, or "*" for any.' }),
+    methods: z
+      .array(z.enum(methods))
+      .default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+      .meta({ description: "Allowed methods." }),
+    headers: z.array(header).max(64).default(["Authorization", "Content-Type"]).meta({ description: "Allowed request headers." }),
+    maxAge: durationMs(0, 86_400_000, "How long a browser may keep the answer.").prefault("10m"),
+  }).meta({ description: "Answer CORS preflights here. Without it they pass to the upstream." });
+}
+
+function operation() {
+  const short = text(readShortOperation, {
+    description: "METHOD /path/{parameter}",
+    pattern: `^(${methods.join("|")}) /`,
+    examples: ["GET /fleet/devices/{deviceId}"],
+  });
+  const long = strict({
+    method: z.enum(methods),
+    path: text(readTemplate, {
+      description:
+        "Whole path, the service's prefix included. {name} stands for one segment, {name+} at the end for one or more.",
+      examples: ["/fleet/devices/{deviceId}/telemetry"],
+    }),
+    scopes: scopes("Scopes that a caller must all have.").default([]),
+    limits: limits("Limits for this operation, beside the service's."),
+  });
+  return z.union([short, long]);
+}
+
+/** `GET /path`: an operation that needs no scope and has no limits of its own. */
+function readShortOperation(input: string): Read<{ method: Method; path: PathTemplate; scopes: string[]; limits: string[] }> {
+  const parts = /^(\S+) (\S+)$/.exec(input);
+  const method = methods.find((known) => known === parts?.[1]);
+  if (method === undefined) {
+    const expected = `METHOD /path, METHOD being one of ${methods.join(", ")}`;
+    return { ok: false, code: "operation_malformed", expected, message: "this is not an operation" };
+  }
+  const path = readTemplate(parts?.[2] ?? "");
+  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], limits: [] } } : path;
+}
+
+function authenticator() {
+  return z.discriminatedUnion("type", [jwt(), apiKey()]);
+}
+
+function jwt() {
+  const audience = line(512, "Audience.").min(1);
+  const key = strict({
+    kid: line(256, "Key id in the token's header. A key without one serves tokens without one.").min(1).optional(),
+    secret: text(readSecretRef, { description: "Where the shared secret is: env:NAME or file:PATH.", pattern: secretRefPattern }),
+    encoding: z.enum(["utf8", "base64url", "hex"]).default("utf8").meta({ description: "How the secret's bytes are written." }),
+  });
+  return strict({
+    name: name("What services call it."),
+    type: z.literal("jwt"),
+    issuer: line(512, "Required value of the claim iss.").min(1),
+    audience: z
+      .union([audience.transform((one) => [one]), z.array(audience).min(1).max(16)])
+      .meta({ description: "Audiences, one of which the claim aud must hold." }),
+    algorithms: z
+      .array(text(readAlgorithm, { examples: ["HS256"] }))
+      .min(1)
+      .max(8)
+      .default(["HS256"])
+      .meta({ description: "Accepted signature algorithms." }),
+    keys: z.array(key).min(1).max(16).meta({ description: "Keys that may have signed; several while they are rotated." }),
+    kind: z.enum(kinds).default("user").meta({ description: "What these callers are." }),
+    clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
+  });
+}
+
+function apiKey() {
+  const key = strict({
+    id: identifier("Who calls with this key: the principal."),
+    sha256: text(readDigest, { description: "SHA-256 of the key, 64 hex digits.", pattern: "^[0-9a-fA-F]{64}$" }),
+    kind: z.enum(kinds).default("service").meta({ description: "What this caller is." }),
+    scopes: scopes("Scopes that the key carries.").default([]),
+    expires: text(readInstant, {
+      description: "First moment at which the key no longer works: a UTC date or an RFC 3339 time.",
+      examples: ["2027-06-01"],
+    }).optional(),
+  });
+  return strict({
+    name: name("What services call it."),
+    type: z.literal("api-key"),
+    header: text(readHeaderName, { description: "Header that carries the key.", pattern: headerNamePattern }).prefault(
+      "X-Api-Key",
+    ),
+    keys: z.array(key).min(1).max(1024).meta({ description: "Known keys, by their digest: the key itself never stands here." }),
+  });
+}
+
+function limit() {
+  return strict({
+    name: name("What services and operations call it. Its counts survive a change of policy under the same name."),
+    by: text(readLimitKey, {
+      description:
+        "What is counted apart: each principal, client address (IPv6 by /64), operation, service, or value of a token's claim.",
+      pattern: "^(principal|address|operation|service|claim:[A-Za-z0-9_.:/-]{1,64})$",
+      examples: ["principal", "claim:dev"],
+    }),
+    rate: text(readRate, {
+      description: "REQUESTS/WINDOW in whole numbers and s, m, h or d.",
+      pattern: ratePattern,
+      examples: ["600/1m"],
+    }),
+    burst: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .meta({ description: "Requests that may come at once after a pause. Default: the rate's count, 100 at most." }),
+    strict: z
+      .boolean()
+      .default(false)
+      .meta({ description: "Never admit more than the rate, even when the table of counts is full: a new key may then wait." }),
+  });
+}
+
+function limits(description: string) {
+  return reference(description).max(MAX_REQUEST_LIMITS).default([]);
+}
+
+function telemetry() {
+  return strict({
+    rowsPerDay: z
+      .int()
+      .min(1000)
+      .max(1_000_000_000)
+      .default(100_000)
+      .meta({ description: "Rows that may be written to D1 in a day. The default is D1's free plan." }),
+    retainDays: z.int().min(1).max(400).default(14).meta({ description: "Days that sampled events are kept." }),
+  })
+    .prefault({})
+    .meta({ description: "How much is recorded." });
+}
+
+export type LimitKey = { kind: "principal" | "address" | "operation" | "service" } | { kind: "claim"; claim: string };
+
+function readLimitKey(input: string): Read<LimitKey> {
+  if (input === "principal" || input === "address" || input === "operation" || input === "service")
+    return { ok: true, value: { kind: input } };
+  const claim = /^claim:([A-Za-z0-9_.:/-]{1,64})$/.exec(input)?.[1];
+  if (claim !== undefined) return { ok: true, value: { kind: "claim", claim } };
+  const expected = "principal, address, operation, service or claim:NAME";
+  return { ok: false, code: "limit_key_malformed", expected, message: "this is nothing to count by" };
+}
+
+function readHost(input: string): Read<string> {
+  const label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+  if (input.length <= 253 && new RegExp(`^${label}(\\.${label})*$`).test(input)) return { ok: true, value: input.toLowerCase() };
+  const expected = "a host name such as api.example.com, without scheme, port or wildcard";
+  return { ok: false, code: "host_malformed", expected, message: "this is not a host name" };
+}
+
+function readAlgorithm(input: string): Read<(typeof algorithms)[number]> {
+  const known = algorithms.find((algorithm) => algorithm === input);
+  if (known !== undefined) return { ok: true, value: known };
+  const message = "this algorithm is not yet supported by this version";
+  return { ok: false, code: "algorithm_unsupported", expected: algorithms.join(", "), message };
+}
+
+function readDigest(input: string): Read<string> {
+  if (/^[0-9a-fA-F]{64}$/.test(input)) return { ok: true, value: input.toLowerCase() };
+  const expected = "64 hex digits, as `printf %s KEY | sha256sum` prints them";
+  return {
+    ok: false,
+    code: "digest_malformed",
+    expected,
+    message: "this is not a SHA-256 digest (never put the key itself here)",
+  };
+}
+
+/** `2027-06-01` (00:00 UTC) or an RFC 3339 time → ms since 1970. */
+function readInstant(input: string): Read<number> {
+  const shape = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d))?$/;
+  const date = shape.test(input) ? Date.parse(input) : Number.NaN;
+  const day = Number(input.slice(8, 10));
+  const realDay = new Date(`${input.slice(0, 10)}T00:00:00Z`).getUTCDate() === day; // Date.parse rolls 31 June over
+  if (!Number.isNaN(date) && realDay) return { ok: true, value: date };
+  const expected = "a date such as 2027-06-01 (its start, UTC) or a time such as 2027-06-01T12:00:00Z";
+  return { ok: false, code: "time_malformed", expected, message: "this is not a date or time" };
+}

@@ -1,0 +1,43 @@
+import type { Read } from "./quantity.ts";
+
+export type SecretEncoding = "utf8" | "base64url" | "hex";
+
+/** RFC 7518 §3.2: a key for HS256 is at least as long as its hash. */
+const MIN_HMAC_BYTES = 32;
+const expected = `a secret of at least ${MIN_HMAC_BYTES} bytes (RFC 7518 §3.2)`;
+
+/**
+ * The bytes of an HMAC secret. Bytes that are read as such (a file) go through the encoding too, unless it is utf8.
+ *
+ * Errors: secret_malformed, secret_too_short. Neither says anything about what the secret is.
+ */
+export function hmacKeyBytes(secret: Uint8Array | string, encoding: SecretEncoding): Read<Uint8Array> {
+  const bytes = decode(secret, encoding);
+  if (bytes === null)
+    return {
+      ok: false,
+      code: "secret_malformed",
+      expected: `a secret written as ${encoding}`,
+      message: "this secret cannot be read",
+    };
+  if (bytes.length >= MIN_HMAC_BYTES) return { ok: true, value: bytes };
+  return { ok: false, code: "secret_too_short", expected, message: "this secret is too short" };
+}
+
+function decode(secret: Uint8Array | string, encoding: SecretEncoding): Uint8Array | null {
+  if (encoding === "utf8") return typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  const text = typeof secret === "string" ? secret : new TextDecoder().decode(secret);
+  return encoding === "hex" ? decodeHex(text) : decodeBase64url(text);
+}
+
+function decodeHex(text: string): Uint8Array | null {
+  if (!/^([0-9a-fA-F]{2})*$/.test(text)) return null;
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+/** RFC 4648 §5, with or without padding. */
+function decodeBase64url(text: string): Uint8Array | null {
+  const bare = text.replace(/={1,2}$/, "");
+  if (!/^[A-Za-z0-9_-]*$/.test(bare) || bare.length % 4 === 1) return null;
+  return Uint8Array.from(atob(bare.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+}
