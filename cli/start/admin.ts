@@ -1,0 +1,56 @@
+import type { Problem } from "../../worker/policy/problem.ts";
+import { done, failed, type Outcome, reason } from "./outcome.ts";
+
+/** The console's API, as the start command uses it. @see /_picket/api/openapi.json */
+export class Admin {
+  readonly #base: string;
+  readonly #token: string;
+
+  /** @param base base address of a gateway @param token PICKET_ADMIN_TOKEN */
+  constructor(base: string, token: string) {
+    this.#base = base;
+    this.#token = token;
+  }
+
+  /** Publishes a policy. Gives its version, or what is wrong with it. */
+  async publish(yaml: string): Promise<Outcome<number> | { ok: false; message: string; problems: Problem[] }> {
+    const answer = await this.#post("/_picket/api/v1/policies", yaml);
+    if (!answer.ok) return answer;
+    const { status, body } = answer.value;
+    const { version, problems, title } = body as { version?: number; problems?: Problem[]; title?: string };
+    if (status === 201 && version !== undefined) return done(version);
+    const message = `The gateway did not take the policy: ${title ?? `status ${status}`}.`;
+    return problems === undefined ? failed(message) : { ok: false, message, problems };
+  }
+
+  /** A one-time token with which a browser signs in to the console. */
+  async signInToken(): Promise<Outcome<string>> {
+    const answer = await this.#post("/_picket/api/v1/sign-in-links", "");
+    if (!answer.ok) return answer;
+    const { token } = answer.value.body as { token?: string };
+    return token === undefined ? failed(`The gateway made no sign-in link: status ${answer.value.status}.`) : done(token);
+  }
+
+  /** Requests that have been reported but are not in the database yet; null = not known. */
+  async pending(): Promise<number | null> {
+    try {
+      const response = await fetch(`${this.#base}/_picket/health`, { signal: AbortSignal.timeout(1000) });
+      const { telemetry } = (await response.json()) as { telemetry?: { pending: number } };
+      return telemetry?.pending ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  async #post(path: string, text: string): Promise<Outcome<{ status: number; body: unknown }>> {
+    try {
+      const headers = { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/yaml" };
+      const signal = AbortSignal.timeout(15_000);
+      const response = await fetch(this.#base + path, { method: "POST", headers, body: text, signal });
+      const body: unknown = await response.json().catch(() => null);
+      return done({ status: response.status, body: body ?? {} });
+    } catch (error) {
+      return failed(`The gateway does not answer at ${this.#base}: ${reason(error)}.`);
+    }
+  }
+}
