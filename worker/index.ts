@@ -1,4 +1,5 @@
 import core from "../wasm/build/core.wasm";
+import { Engine } from "./engine/engine.ts";
 import type { Fetches } from "./gateway/forward.ts";
 import { handleGateway } from "./gateway/handler.ts";
 import { Isolate } from "./gateway/isolate.ts";
@@ -8,13 +9,19 @@ import { socApp } from "./soc/app.ts";
 
 export { RegionObject } from "./region/region-object.ts";
 
+/** 4 MiB of limit cells, and up to 128 samples a stratum between two reports. */
+const CELLS = 1 << 18;
+const SAMPLES = 128;
+
 let isolate: Isolate | null = null;
 
 /** Made on the first request: randomness and the clock do not exist at global scope. */
 function isolateOf(request: Request, env: Env): Isolate {
   if (isolate === null) {
     const region = regionName(env.REGION, request.cf as IncomingRequestCfProperties | undefined);
-    isolate = new Isolate(core, env.PICKET_KEY, region, crypto.getRandomValues(new Uint8Array(40)), Date.now());
+    const secret = crypto.getRandomValues(new Uint8Array(32));
+    const id = crypto.randomUUID().replaceAll("-", "").slice(16);
+    isolate = new Isolate(new Engine(core, { secret, cells: CELLS, samples: SAMPLES }), env.PICKET_KEY, region, id, Date.now());
   }
   return isolate;
 }

@@ -11,6 +11,8 @@ export interface EngineOptions {
   cells: number;
   /** The largest number of samples a stratum may keep between two reports. */
   samples: number;
+  /** Makes an instance; another one lets a test put a faulty core in its place. */
+  boot?: typeof bootCore;
 }
 
 export type LoadResult = { ok: true } | { ok: false; code: string };
@@ -111,8 +113,8 @@ export class Engine {
   }
 
   #start(): void {
-    const { secret, cells, samples } = this.#options;
-    this.#core = bootCore(this.#module, secret, cells, samples);
+    const { secret, cells, samples, boot = bootCore } = this.#options;
+    this.#core = boot(this.#module, secret, cells, samples);
     this.#request = new RequestRecord(this.#core.memory);
     this.#verdict = new VerdictRecord(this.#core.memory);
   }

@@ -1,4 +1,4 @@
-import { Engine } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { CompiledPolicy, PolicyMeta } from "../policy/compiled.ts";
 import { openImage, type SealedPolicy } from "../policy/seal.ts";
 import type { Orders } from "../region/report.ts";
@@ -11,9 +11,6 @@ const FIRST_POLICY_TIMEOUT_MS = 5_000;
 const REFRESH_TIMEOUT_MS = 500;
 /** A report that was scheduled and never ran (its request was cut off) is scheduled anew after so long. */
 const LOST_SCHEDULE_MS = 15_000;
-
-const CELLS = 1 << 18;
-const SAMPLES = 128;
 
 /** What an isolate asks of its region; the Region object's stub has these methods. */
 export interface RegionLink {
@@ -32,11 +29,12 @@ export class Isolate {
   #confirmedMs = 0;
   #scheduledMs = 0;
 
-  constructor(module: WebAssembly.Module, key: string, region: string, random: Uint8Array, nowMs: number) {
-    this.engine = new Engine(module, { secret: random.slice(0, 32), cells: CELLS, samples: SAMPLES });
+  /** @param id 16 hex digits, drawn at random */
+  constructor(engine: Engine, key: string, region: string, id: string, nowMs: number) {
+    this.engine = engine;
     this.region = region;
     this.#key = key;
-    this.#reporter = new Reporter([...random.subarray(32, 40)].map((b) => b.toString(16).padStart(2, "0")).join(""), nowMs);
+    this.#reporter = new Reporter(id, nowMs);
   }
 
   /** Names that belong to the image in force; null before the first policy. */
