@@ -1,8 +1,11 @@
 import * as abi from "../../wasm/abi.ts";
-import { type Draft, type DraftAuthenticator, type DraftService, type Mention, readDraft } from "./draft.ts";
+import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
 import type { Finding, PolicyPath } from "./problem.ts";
+import { readRate } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
 import { liesUnder, templateShape } from "./template.ts";
+
+const MAX_REFILL_SECONDS = 366 * 86_400;
 
 export interface Checked {
   problems: Finding[];
@@ -13,7 +16,7 @@ export interface Checked {
  * What no single field can say: references between the parts, doubles, bounds on the whole. `data` need not be valid.
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
- * outside_prefix, too_many_operations, too_many_limits, too_many_claims, too_many_headers.
+ * outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims, too_many_headers.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -24,7 +27,8 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...duplicateMatches(draft.services),
     ...draft.services.flatMap(operationFindings),
     ...draft.authenticators.flatMap(keyFindings),
-    ...draft.services.flatMap(limitFindings),
+    ...draft.services.flatMap(entryFindings),
+    ...draft.limits.flatMap(burstFindings),
     ...totals(draft),
   ];
   return { problems, warnings: warningsOf(draft, nowMs) };
@@ -138,7 +142,7 @@ function withoutKid(path: PolicyPath): Pick<Finding, "path" | "message" | "found
   };
 }
 
-function limitFindings(service: DraftService): Finding[] {
+function entryFindings(service: DraftService): Finding[] {
   return [
     ...repeated(service.auth, "duplicate_entry"),
     ...repeated(service.limits, "duplicate_entry"),
@@ -154,6 +158,17 @@ function limitFindings(service: DraftService): Finding[] {
       ];
     }),
   ];
+}
+
+/** A key that was silent has its whole burst back after burst × window / count: longer than a year says nothing. */
+function burstFindings({ path, rate, burst }: DraftLimit): Finding[] {
+  const read = readRate(rate);
+  if (!read.ok || typeof burst !== "number") return [];
+  const { count, windowSeconds } = read.value;
+  const most = Math.floor((MAX_REFILL_SECONDS * count) / windowSeconds);
+  if (burst <= most) return [];
+  const message = "this burst takes more than a year to come back at this rate";
+  return [{ path: [...path, "burst"], code: "burst_too_large", message, expected: `at most ${most}`, found: String(burst) }];
 }
 
 function totals({ services, limits, authenticators }: Draft): Finding[] {

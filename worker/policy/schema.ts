@@ -270,7 +270,7 @@ function readInstant(input: string): Read<number> {
   const date = shape.test(input) ? Date.parse(input) : Number.NaN;
   const day = Number(input.slice(8, 10));
   const realDay = new Date(`${input.slice(0, 10)}T00:00:00Z`).getUTCDate() === day; // Date.parse rolls 31 June over
-  if (!Number.isNaN(date) && realDay) return { ok: true, value: date };
+  if (date > 0 && realDay) return { ok: true, value: date };
   const expected = "a date such as 2027-06-01 (its start, UTC) or a time such as 2027-06-01T12:00:00Z";
   return { ok: false, code: "time_malformed", expected, message: "this is not a date or time" };
 }

@@ -18,7 +18,7 @@ export interface Route {
 
 /**
  * Writes a service's templates as a segment trie and returns its root. Nodes are numbered breadth first, so that a child
- * always comes after its parent. HEAD is answered by GET's operation unless the policy has one for it (RFC 9110 §9.3.2).
+ * always comes after its parent.
  */
 export function writeTrie(writer: ImageWriter, routes: readonly Route[]): number {
   const root = emptyNode();
@@ -61,7 +61,7 @@ function writeNodes(writer: ImageWriter, root: Node): number {
     for (const [text, next] of sortedEdges(node)) writeEdge(writer, text, enqueue(next));
     view.setInt32(abi.NODE_PARAMETER, enqueue(node.parameter), true);
     view.setInt32(abi.NODE_WILDCARD, enqueue(node.wildcard), true);
-    view.setInt32(abi.NODE_METHODS_FIRST, methodsFirst(writer, node.operations), true);
+    view.setInt32(abi.NODE_METHODS_FIRST, node.operations === null ? NONE : writer.list(node.operations).first, true);
   }
   return base;
 }
@@ -77,11 +77,4 @@ function writeEdge(writer: ImageWriter, text: string, to: number): void {
 /** By (length, bytes): literal segments are ASCII, so that code units are bytes. */
 function sortedEdges(node: Node): [string, Node][] {
   return [...node.literals].sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1));
-}
-
-function methodsFirst(writer: ImageWriter, operations: readonly number[] | null): number {
-  if (operations === null) return NONE;
-  const row = [...operations];
-  if (row[abi.METHOD_HEAD] === NONE) row[abi.METHOD_HEAD] = row[abi.METHOD_GET] ?? NONE;
-  return writer.list(row).first;
 }

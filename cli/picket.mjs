@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// The command line's entry: plain JavaScript, because it must start on any Node from 20 on, where TypeScript may not run yet.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/** Each module exports `help` and `run(args)`, which resolves to the exit code. */
+const commands = {
+  lint: { module: "./lint.ts", summary: "check a policy file" },
+  compile: { module: "./compile.ts", summary: "compile a policy to the image that the gateway runs" },
+  schema: { module: "./policy-schema.ts", summary: "write the policy's JSON Schema" },
+};
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const pinnedNode = `${root}node_modules/node/bin/${process.platform === "win32" ? "node.exe" : "node"}`;
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([name, ...args]) {
+  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+    console.log(usage());
+    return name === undefined ? 2 : 0;
+  }
+  if (!Object.hasOwn(commands, name)) {
+    console.error(`picket: there is no command "${name}"\n\n${usage()}`);
+    return 2;
+  }
+  if (!existsSync(`${root}node_modules/zod`)) {
+    console.error(`picket: its packages are not installed: run "npm ci" in ${root}`);
+    return 2;
+  }
+  if (!process.features.typescript) return rerun();
+  const command = await import(commands[name].module);
+  if (args.includes("--help") || args.includes("-h")) {
+    console.log(command.help);
+    return 0;
+  }
+  return command.run(args);
+}
+
+/** This Node cannot run TypeScript: the one among our packages can. */
+function rerun() {
+  if (!existsSync(pinnedNode)) {
+    console.error(`picket: Node ${process.version} cannot run TypeScript and ${pinnedNode} is missing: run "npm ci" in ${root}`);
+    return 2;
+  }
+  const { status, error } = spawnSync(pinnedNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: "inherit",
+  });
+  if (error !== undefined) console.error(`picket: ${pinnedNode} cannot be started: ${error.message}`);
+  return status ?? 1;
+}
+
+function usage() {
+  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return ["picket COMMAND", "", ...lines, "", "picket COMMAND --help says more."].join("\n");
+}
