@@ -16,16 +16,14 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 
 /** A text that `read` turns into something else, with its own code and expectation when it cannot. */
 export function text<T>(read: (text: string) => Read<T>, meta: { description?: string; pattern?: string; examples?: string[] }) {
-  return z
-    .string()
-    .transform((input, context): T => {
-      const result = read(input);
-      if (result.ok) return result.value;
-      const params: IssueParams = { code: result.code, expected: result.expected };
-      context.issues.push({ code: "custom", input, message: result.message, params });
-      return z.NEVER;
-    })
-    .meta(meta);
+  const input = z.string().meta(meta); // on the input: what a transform gives is no part of the published schema
+  return input.transform((value, context): T => {
+    const result = read(value);
+    if (result.ok) return result.value;
+    const params: IssueParams = { code: result.code, expected: result.expected };
+    context.issues.push({ code: "custom", input: value, message: result.message, params });
+    return z.NEVER;
+  });
 }
 
 export function durationMs(minMs: number, maxMs: number, description: string) {
