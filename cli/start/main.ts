@@ -40,7 +40,7 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
   if (!data.ok) return data;
   shutdown.onStop(data.value.release);
 
-  const environment = { ...exampleEnvironment(), ...process.env };
+  const environment = options.policy === null ? exampleEnvironment() : process.env;
   const source = await policySource(options, environment, shutdown);
   const policy = await readPolicyFile(source);
   if (!policy.ok) return { ok: false, message: problemText(policy) };
@@ -58,6 +58,7 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
   if (!published.ok) return published;
   const link = await consoleLink(admin, home);
   if (!link.ok) return link;
+  if (policy.value.warnings.length > 0) say(problemText({ message: "Warnings:", problems: policy.value.warnings }));
   for (const warning of await unreachableUpstreams(policy.value.services)) say(warning);
   say(announcement({ options, origins: runtime.value.origins, data: data.value.path, policy: policy.value, link: link.value }));
 
