@@ -1,0 +1,79 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import packageJson from "../../package.json";
+import { type PolicyRow, selectNewestPolicy } from "../db/policies.ts";
+import { type RegionRow, selectRegions } from "../db/regions.ts";
+import type { RegionHealth } from "../region/region-object.ts";
+import { sessionOf } from "./guards.ts";
+import { askRegions, regionNames, sumAccounts } from "./regions.ts";
+import { createRouter } from "./router.ts";
+import type { SocContext } from "./soc-env.ts";
+
+/** A region that failed to reach D1 so often in a row is behind. */
+const FAILURES_TOLERATED = 2;
+const loopback = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+export const accountsSchema = z
+  .object({ reported: z.number(), stored: z.number(), dropped: z.number(), pending: z.number() })
+  .openapi("TelemetryAccounts", { description: "Requests since the database began; reported = stored + dropped + pending" });
+
+const status = z.enum(["ok", "degraded"]);
+const healthSchema = z
+  .object({
+    status,
+    version: z.string(),
+    policy: z.object({ version: z.int(), ageMs: z.number() }),
+    telemetry: accountsSchema,
+  })
+  .partial({ version: true, policy: true, telemetry: true })
+  .openapi("Health", { description: "For loopback and signed-in callers; `status` alone for others" });
+
+const route = createRoute({
+  method: "get",
+  path: "/_picket/health",
+  summary: "How the installation is",
+  responses: { 200: { description: "Always 200: `status` says how", content: { "application/json": { schema: healthSchema } } } },
+});
+
+export const health = createRouter().openapi(route, async (c) => {
+  const state = await readState(c.env);
+  const isDegraded =
+    state.database === null ||
+    state.database.policy === null ||
+    state.regions.some((region) => region === null || region.d1Failures > FAILURES_TOLERATED);
+  const answer = { status: isDegraded ? ("degraded" as const) : ("ok" as const) };
+  if (!(await mayKnow(c, state.database !== null))) return c.json(answer, 200);
+  const policy = state.database?.policy ?? null;
+  const details = {
+    version: packageJson.version,
+    policy: { version: policy?.version ?? 0, ageMs: policy ? Math.max(0, c.get("nowMs") - policy.publishedMs) : 0 },
+    telemetry: sumAccounts(state.database?.rows ?? [], state.regions),
+  };
+  return c.json({ ...answer, ...details }, 200);
+});
+
+interface State {
+  /** null while D1 does not answer. */
+  database: { rows: RegionRow[]; policy: PolicyRow | null } | null;
+  regions: (RegionHealth | null)[];
+}
+
+async function readState(env: Env): Promise<State> {
+  const database = await readDatabase(env.DB);
+  const names = regionNames(env, database?.rows ?? []);
+  return { database, regions: await askRegions(env, names, (region) => region.health()) };
+}
+
+async function readDatabase(db: D1Database): Promise<State["database"]> {
+  try {
+    const [regions, policies] = await db.batch([selectRegions(db), selectNewestPolicy(db)]);
+    return { rows: (regions?.results ?? []) as RegionRow[], policy: (policies?.results[0] ?? null) as PolicyRow | null };
+  } catch (error) {
+    console.warn(`soc: D1 does not answer (${error instanceof Error ? error.message : "unknown error"})`);
+    return null;
+  }
+}
+
+async function mayKnow(c: SocContext, hasDatabase: boolean): Promise<boolean> {
+  if (loopback.has(new URL(c.req.url).hostname)) return true;
+  return hasDatabase && (await sessionOf(c)) !== null;
+}

@@ -1,0 +1,73 @@
+import { z } from "@hono/zod-openapi";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { SocContext } from "./soc-env.ts";
+
+/** Every code of the console's API, with its title. Stable: scripts rely on the codes. */
+const titles = {
+  admin_token_invalid: "The administrator's token is missing or wrong",
+  body_too_large: "The request's body is too large",
+  internal_error: "The request could not be handled",
+  not_found: "There is nothing at this address",
+  origin_mismatch: "The request comes from another site",
+  overview_busy: "The regions wrote faster than the overview could read; ask again",
+  policy_invalid: "The policy has problems",
+  policy_missing: "No policy was published yet",
+  policy_contended: "Other policies were published at the same time; try again",
+  region_unknown: "There is no such region",
+  region_unavailable: "The region does not answer",
+  request_invalid: "The request is not what the API's description says",
+  session_missing: "Sign in first",
+  sign_in_link_invalid: "The sign-in link is unknown, used or expired",
+  storage_unavailable: "The database does not answer",
+  websocket_required: "This address speaks WebSocket only",
+} as const;
+
+export type ProblemCode = keyof typeof titles;
+
+/** RFC 9457 problem details; `code` is stable, `type` is its URN. */
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    request_id: z.string(),
+    problems: z
+      .array(
+        z.object({
+          path: z.string(),
+          expected: z.string(),
+          found: z.string(),
+          message: z.string(),
+          line: z.int().nullable(),
+          code: z.string().optional(),
+        }),
+      )
+      .optional(),
+  })
+  .openapi("Problem");
+
+type Problem = z.infer<typeof problemSchema>;
+
+/** Answers with a problem; its `type` member is of this API (a URN: there is no page to fetch). */
+export function problem<Status extends ContentfulStatusCode>(
+  c: SocContext,
+  status: Status,
+  code: ProblemCode,
+  problems?: Problem["problems"],
+) {
+  const body: Problem = {
+    type: `urn:picket:problem:${code}`,
+    title: titles[code],
+    status,
+    code,
+    request_id: c.get("requestId"),
+    ...(problems && { problems }),
+  };
+  return c.json(body, status, { "Content-Type": "application/problem+json" });
+}
+
+/** How a route's description says that it may answer with a problem. */
+export function problemAnswer(description: string) {
+  return { description, content: { "application/problem+json": { schema: problemSchema } } };
+}
