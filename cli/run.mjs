@@ -10,7 +10,7 @@ const tasks = {
   test: async (args) => process.exit(await test(args)),
   bench: (args) => handOver("cli/bench/index.ts", args),
   fuzz: (args) => handOver("cli/fuzz.ts", args),
-  schema: (args) => handOver("cli/policy-schema.ts", args),
+  schema: (args) => handOver("cli/picket.mjs", ["schema", ...args]),
   build: async () => {},
 };
 

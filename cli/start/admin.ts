@@ -1,4 +1,5 @@
 import type { Problem } from "../../worker/policy/problem.ts";
+import { type CheckedPolicy, problemText } from "./checked-policy.ts";
 import { done, failed, type Outcome, reason } from "./outcome.ts";
 
 /** The console's API, as the start command uses it. @see /_picket/api/openapi.json */
@@ -13,14 +14,14 @@ export class Admin {
   }
 
   /** Publishes a policy. Gives its version, or what is wrong with it. */
-  async publish(yaml: string): Promise<Outcome<number> | { ok: false; message: string; problems: Problem[] }> {
-    const answer = await this.#post("/_picket/api/v1/policies", yaml);
+  async publish({ file, text }: CheckedPolicy): Promise<Outcome<number>> {
+    const answer = await this.#post("/_picket/api/v1/policies", text);
     if (!answer.ok) return answer;
     const { status, body } = answer.value;
     const { version, problems, title } = body as { version?: number; problems?: Problem[]; title?: string };
     if (status === 201 && version !== undefined) return done(version);
     const message = `The gateway did not take the policy: ${title ?? `status ${status}`}.`;
-    return problems === undefined ? failed(message) : { ok: false, message, problems };
+    return failed(problems === undefined ? message : `${message}\n${problemText(file, problems)}`);
   }
 
   /** A one-time token with which a browser signs in to the console. */

@@ -1,8 +1,8 @@
 import { PARTNER_KEY } from "../simulate/credentials.ts";
 import type { Admin } from "./admin.ts";
+import type { CheckedPolicy } from "./checked-policy.ts";
 import type { StartOptions } from "./options.ts";
 import { done, type Outcome } from "./outcome.ts";
-import type { PolicyFile } from "./policy-file.ts";
 
 /** Address of the console that signs its first visitor in. @param home base address of the first region's listener */
 export async function consoleLink(admin: Admin, home: string): Promise<Outcome<string>> {
@@ -14,7 +14,7 @@ export interface Announced {
   options: StartOptions;
   origins: readonly string[];
   data: string;
-  policy: PolicyFile;
+  policy: CheckedPolicy;
   link: string;
 }
 
@@ -31,13 +31,13 @@ export function announcement({ options, origins, data, policy, link }: Announced
   return lines.join("\n");
 }
 
-function protectedThings({ policy: file, demo }: StartOptions, { services }: PolicyFile): string {
+function protectedThings({ policy: file, demo }: StartOptions, { services }: CheckedPolicy): string {
   const names = services.map((service) => service.name).join(", ");
   if (file !== null) return `${names}, as ${file} says`;
   return `an example fleet API (${names})${demo ? ", called by simulated devices and a few attackers" : ""}`;
 }
 
-function tryIt({ policy: file }: StartOptions, { services }: PolicyFile, origin: string): string {
+function tryIt({ policy: file }: StartOptions, { services }: CheckedPolicy, origin: string): string {
   if (file === null) return `curl -i -H 'X-Api-Key: ${PARTNER_KEY}' ${origin}/fleet/devices/dev-0007`;
   const service = services[0];
   const host = service?.host == null ? "" : `-H 'Host: ${service.host}' `;

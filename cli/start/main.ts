@@ -1,17 +1,17 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startExampleApi } from "../example/api.ts";
+import { problemLine } from "../policy-file.ts";
 import { startSimulator } from "../simulate/simulator.ts";
 import { Admin } from "./admin.ts";
 import { announcement, consoleLink } from "./announcement.ts";
+import { checkPolicy, type PolicySource } from "./checked-policy.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { EXAMPLE_POLICY, EXAMPLE_UPSTREAM, exampleEnvironment } from "./example.ts";
 import { readOptions, type StartOptions, usage } from "./options.ts";
 import { done, type Outcome } from "./outcome.ts";
-import { type PolicySource, readPolicyFile } from "./policy-file.ts";
 import { watchPolicy } from "./policy-watch.ts";
 import { checkPorts } from "./ports.ts";
-import { problemText } from "./problem-text.ts";
 import { Publisher } from "./publisher.ts";
 import { startRuntime } from "./runtime.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -42,8 +42,8 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
 
   const environment = options.policy === null ? exampleEnvironment() : process.env;
   const source = await policySource(options, environment, shutdown);
-  const policy = await readPolicyFile(source);
-  if (!policy.ok) return { ok: false, message: problemText(policy) };
+  const policy = await checkPolicy(source);
+  if (!policy.ok) return policy;
 
   const { statePath, keys } = data.value;
   const runtime = await startRuntime({ root, regions, port, statePath, ...keys, secrets: policy.value.secrets });
@@ -58,14 +58,14 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
   if (!published.ok) return published;
   const link = await consoleLink(admin, home);
   if (!link.ok) return link;
-  if (policy.value.warnings.length > 0) say(problemText({ message: "Warnings:", problems: policy.value.warnings }));
+  for (const warning of policy.value.warnings) say(`Warning: ${problemLine(source.file, warning)}`);
   for (const warning of await unreachableUpstreams(policy.value.services)) say(warning);
   say(announcement({ options, origins: runtime.value.origins, data: data.value.path, policy: policy.value, link: link.value }));
 
   shutdown.onStop(() => shutdown.drain(admin));
   shutdown.onStop(watchPolicy(source.file, async () => say(await publisher.reload())));
   if (options.demo) {
-    const secret = environment.DEVICE_SECRET ?? "";
+    const secret = environment.PICKET_DEMO_DEVICE_SECRET ?? "";
     const simulator = startSimulator({ targets: runtime.value.origins, seed: SEED, devices: DEVICES, secret, nowMs: Date.now });
     shutdown.onStop(simulator.stop);
   }

@@ -1,7 +1,7 @@
 import type { Admin } from "./admin.ts";
+import { type CheckedPolicy, checkPolicy, type PolicySource } from "./checked-policy.ts";
 import { done, type Outcome } from "./outcome.ts";
-import { type PolicyFile, type PolicySource, readPolicyFile } from "./policy-file.ts";
-import { problemText } from "./problem-text.ts";
+
 import type { Runtime } from "./runtime.ts";
 
 /** Brings a policy file into force, at the start and after every change. */
@@ -20,9 +20,9 @@ export class Publisher {
   }
 
   /** Publishes a policy whose secrets the runtime was started with. */
-  async publish(policy: PolicyFile): Promise<Outcome<number>> {
-    const published = await this.#admin.publish(policy.text);
-    if (!published.ok) return { ok: false, message: "problems" in published ? problemText(published) : published.message };
+  async publish(policy: CheckedPolicy): Promise<Outcome<number>> {
+    const published = await this.#admin.publish(policy);
+    if (!published.ok) return published;
     this.#version = published.value;
     this.#digest = policy.digest;
     this.#secrets = JSON.stringify(policy.secrets);
@@ -31,8 +31,8 @@ export class Publisher {
 
   /** Reads the file again and publishes what has changed. Returns what to say on the terminal. */
   async reload(): Promise<string> {
-    const policy = await readPolicyFile(this.#source);
-    if (!policy.ok) return `${problemText(policy)}\nPolicy version ${this.#version} stays in force.`;
+    const policy = await checkPolicy(this.#source);
+    if (!policy.ok) return `${policy.message}\nPolicy version ${this.#version} stays in force.`;
     if (policy.value.digest === this.#digest) return `The policy has not changed: version ${this.#version} stays in force.`;
     const { secrets } = policy.value;
     if (JSON.stringify(secrets) !== this.#secrets) {
