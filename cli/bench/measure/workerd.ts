@@ -1,0 +1,59 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4WorkerOptions } from "miniflare";
+import { ownWorkerds } from "./process.ts";
+
+/** A Worker in a workerd process of its own. */
+export interface Workerd {
+  /** Of the Worker's own socket: no entry Worker in front, no Node in the path. */
+  url: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+export interface WorkerdOptions {
+  /** Folder that bundleWorker() filled. */
+  folder: string;
+  bindings?: Record<string, string>;
+  /** Statement that lays out a database, which is then bound as DB. */
+  schema?: string;
+}
+
+export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
+  const worker: V4WorkerOptions = {
+    name: "bench",
+    compatibilityDate: "2026-10-01",
+    ...modulesIn(options.folder),
+    bindings: options.bindings ?? {},
+    d1Databases: options.schema === undefined ? {} : { DB: "bench" },
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+  };
+  const { value, pid } = await withNewWorkerd(async () => {
+    const miniflare = new Miniflare(convertV4MiniflareOptions({ log: new Log(LogLevel.ERROR), workers: [worker] }));
+    await miniflare.ready;
+    return miniflare;
+  });
+  if (options.schema !== undefined) await (await value.getD1Database("DB")).prepare(options.schema).run();
+  const url = await value.unsafeGetDirectURL("bench");
+  return { url: url.origin, pid, stop: () => value.dispose() };
+}
+
+/** Calls what starts a workerd, and finds out which process that is. */
+export async function withNewWorkerd<T>(start: () => Promise<T>): Promise<{ value: T; pid: number }> {
+  const before = ownWorkerds();
+  const value = await start();
+  const [pid] = [...ownWorkerds()].filter((candidate) => !before.has(candidate));
+  if (pid === undefined) throw new Error("no new workerd process was found under /proc");
+  return { value, pid };
+}
+
+function modulesIn(folder: string) {
+  const names = readdirSync(folder).filter((name) => /\.(js|wasm|sql)$/.test(name));
+  const types = { js: "ESModule", wasm: "CompiledWasm", sql: "Text" } as const;
+  const modules = names.map((name) => ({ type: types[name.split(".").at(-1) as keyof typeof types], path: join(folder, name) }));
+  // The first one is the Worker itself.
+  return {
+    modulesRoot: folder,
+    modules: modules.sort((a, b) => Number(b.path.endsWith("index.js")) - Number(a.path.endsWith("index.js"))),
+  };
+}

@@ -1,0 +1,1 @@
+INSERT INTO events (time_ms, principal, method, path, status, latency_ms) VALUES (?, ?, ?, ?, ?, ?)
