@@ -137,6 +137,7 @@ export const LATENCY_BUCKETS = 140; // bucket i holds (γ^(i-1), γ^i] × 0.1 ms
 export const STATS_BYTES_IN = 968; // f64
 export const STATS_BYTES_OUT = 976; // f64
 export const STATS_MARK = 984; // u32 1 = listed in DIRTY
+export const STATS_REQUESTS = 988; // u32 sum of STATS_COUNTS
 export const STATS_SIZE = 1024;
 export const DIRTY = STATS + MAX_OPERATIONS * STATS_SIZE; // u32 × MAX_OPERATIONS: operations with a mark
 export const ARENA = DIRTY + MAX_OPERATIONS * 4; // GCRA tables, samplers: handed out at boot, never returned

@@ -1,11 +1,12 @@
 // Everything that makes a policy image safe to read, checked once: after LOAD_OK the request path reads without checks.
 import * as abi from "../abi";
+import { SCRATCH_FREE } from "./scratch";
 
 /** The image under check. */
 let base: usize = 0;
 
-/** Which nodes already have a parent: one bit a node, in SCRATCH, which no call relies on afterwards. */
-const PARENTED: usize = abi.SCRATCH;
+/** Which nodes already have a parent: one bit a node. */
+const PARENTED: usize = SCRATCH_FREE;
 
 @inline
 function sectionOf(section: i32): usize {
@@ -226,7 +227,6 @@ function checkEdges(parent: u32, first: u32, count: u32): i32 {
   for (let i: u32 = 0; i < count; i++, at += abi.EDGE_SIZE) {
     const length = load<u32>(at + abi.EDGE_LENGTH);
     if (!rangeFits(load<u32>(at + abi.EDGE_OFFSET), length, abi.SECTION_BYTES)) return abi.LOAD_BAD_REFERENCE;
-    if (length == 0) return abi.LOAD_BAD_VALUE;
     const code = checkChild(parent, load<i32>(at + abi.EDGE_CHILD));
     if (code != abi.LOAD_OK) return code;
     if (previous != 0 && !edgePrecedes(previous, at)) return abi.LOAD_BAD_ORDER;

@@ -1,2 +1,12 @@
 // What the core exports: nothing else is visible to the host. Only i32 and f64 cross; records are in memory (../abi.ts).
-export { image_load, image_activate } from "./image";
+export { core_boot, decide, evictions_count, settle } from "./decide";
+export { gcra_evictions, gcra_new, gcra_take } from "./gcra";
+export { hmac_sha256 } from "./hmac";
+export { image_activate, image_load } from "./image";
+export { json_scan } from "./json";
+export { token_verify } from "./jwt";
+export { path_normalize } from "./path";
+export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take, sampler_threshold } from "./sampler";
+export { sample_list, sample_release, sample_resize, sample_take, unsampled_count } from "./samples";
+export { sha256 } from "./sha256";
+export { count_request, dirty_count, latency_bucket, stats_clear } from "./stats";

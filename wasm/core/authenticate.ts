@@ -1,0 +1,74 @@
+// Who calls. The first of the service's authenticators that claims the credential judges it; what it refuses no other may
+// accept, so that a weak authenticator never rescues what a strict one turned down.
+import * as abi from "../abi";
+import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
+import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse } from "./jwt";
+
+/**
+ * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL and _SCOPES where it
+ * succeeds. A service without authenticators is public.
+ *
+ * @returns REASON_*
+ */
+export function authenticate(service: i32, nowMs: f64): i32 {
+  const record = services + <usize>service * abi.SERVICE_SIZE;
+  const first = load<i32>(record + abi.SERVICE_AUTHS_FIRST);
+  const count = load<i32>(record + abi.SERVICE_AUTHS_COUNT);
+  if (count == 0) return abi.REASON_NONE;
+  let parsedSlot = -1;
+  let missing = abi.REASON_CREDENTIAL_MISSING;
+  for (let i = 0; i < count; i++) {
+    const authenticator = refAt(first + i);
+    const auth = authenticators + <usize>authenticator * abi.AUTH_SIZE;
+    const slot = load<i32>(auth + abi.AUTH_SLOT);
+    const length = load<i32>(abi.REQUEST_CREDENTIAL_LENGTHS + (slot << 2));
+    if (length <= 0) continue;
+    if (length > abi.MAX_TOKEN) return abi.REASON_CREDENTIAL_TOO_LARGE;
+    if (load<u32>(auth + abi.AUTH_TYPE) == abi.AUTH_API_KEY) return acceptApiKey(authenticator, auth, slot, length, nowMs);
+    if (slot != parsedSlot) {
+      const reason = tokenParse(slot);
+      if (reason == abi.REASON_CREDENTIAL_MISSING) continue; // not a bearer token: another scheme's credential
+      if (reason != abi.REASON_NONE) return reason;
+      parsedSlot = slot;
+    }
+    if (tokenIssuerIs(authenticator)) return acceptToken(authenticator, auth, slot, nowMs);
+    missing = abi.REASON_ISSUER_UNKNOWN;
+  }
+  return missing;
+}
+
+function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
+  const reason = tokenJudge(authenticator, nowMs);
+  if (reason != abi.REASON_NONE) return reason;
+  writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
+  writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
+  return abi.REASON_NONE;
+}
+
+function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
+  const reason = apiKeyJudge(slot, length, authenticator, nowMs);
+  if (reason != abi.REASON_NONE) return reason;
+  const kind = load<i32>(apiKeyRecord + abi.API_KEY_KIND);
+  writeCaller(authenticator, slot, kind != abi.KIND_NONE ? kind : load<i32>(auth + abi.AUTH_KIND));
+  const id = load<i32>(apiKeyRecord + abi.API_KEY_ID);
+  const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
+  if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
+  else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
+  return abi.REASON_NONE;
+}
+
+@inline
+function writeCaller(authenticator: i32, slot: i32, kind: i32): void {
+  store<i32>(abi.VERDICT_AUTHENTICATOR, authenticator);
+  store<i32>(abi.VERDICT_KIND, kind);
+  store<i32>(abi.VERDICT_SLOT, slot);
+}
+
+@inline
+function writePrincipal(principal: usize, length: i32, scopes: usize, scopesLength: i32): void {
+  store<u32>(abi.VERDICT_PRINCIPAL, principal);
+  store<i32>(abi.VERDICT_PRINCIPAL_LENGTH, length);
+  store<u32>(abi.VERDICT_SCOPES, scopes);
+  store<i32>(abi.VERDICT_SCOPES_LENGTH, scopesLength);
+}
