@@ -56,8 +56,9 @@ function current(step) {
   return existsSync(stamp) && existsSync(join(root, step.output)) && readFileSync(stamp, "utf8") === fingerprint(step);
 }
 
+/** @returns whether the step's output is current now */
 async function buildStep(step) {
-  if (current(step)) return;
+  if (current(step)) return true;
   rmSync(stampPath(step), { force: true });
   // Taken before the step runs, so that an edit made meanwhile is built next time.
   const before = fingerprint(step);
@@ -65,15 +66,16 @@ async function buildStep(step) {
   const { code, output, seconds } = await runStep(command, args);
   if (code !== 0) {
     process.stderr.write(`${output}\npicket: building the ${step.says} failed.\n`);
-    process.exit(1);
+    return false;
   }
   writeFileSync(stampPath(step), before);
   process.stdout.write(`picket: built the ${step.says} in ${seconds.toFixed(1)} s\n`);
+  return true;
 }
 
 export async function build() {
   // wrangler wants the assets directory to exist, even before the console is in it.
   mkdirSync(join(root, "dist", "console"), { recursive: true });
-  await Promise.all([buildStep(core), buildStep(dashboard)]);
-  await buildStep(worker);
+  const parts = await Promise.all([buildStep(core), buildStep(dashboard)]);
+  if (!parts.every(Boolean) || !(await buildStep(worker))) process.exit(1);
 }
