@@ -26,6 +26,8 @@ const worker = {
   says: "Worker bundle",
   inputs: ["worker", "wasm/abi.ts", "wasm/build/core.wasm", "wrangler.toml", "package-lock.json"],
   output: "dist/worker/index.js",
+  // Modules are named by their hash: the last build's would stay beside this one's.
+  clean: "dist/worker",
   command: ["wrangler", "deploy", "--dry-run", "--outdir", "dist/worker"],
 };
 
@@ -62,6 +64,7 @@ async function buildStep(step) {
   rmSync(stampPath(step), { force: true });
   // Taken before the step runs, so that an edit made meanwhile is built next time.
   const before = fingerprint(step);
+  if (step.clean !== undefined) rmSync(join(root, step.clean), { recursive: true, force: true });
   const [command, ...args] = step.command;
   const { code, output, seconds } = await runStep(command, args);
   if (code !== 0) {

@@ -88,7 +88,7 @@ function telemetry(stage: Stage, devices: readonly Device[]): Actor {
 /** A device with a stuck loop: far over its limit. */
 function stuckDevice(stage: Stage, device: Device): Actor {
   return {
-    rate: () => 3,
+    rate: () => 1.5,
     async act(nowMs) {
       await renew(device, stage.secret, nowMs);
       stage.caller.send(device, telemetryAsk(device, stage.random));

@@ -4,12 +4,12 @@ import type { Random } from "../random.ts";
 /** What the example policy expects of a device's token. */
 const ISSUER = "https://id.fleet.example";
 const AUDIENCE = "fleet";
-const KEY_ID = "demo-1";
+const KEY_ID = "d1";
 
 export const TOKEN_LIFE_SECONDS = 3600;
 
 /** The partner's key whose hash stands in the example policy. It opens nothing but a simulation on this machine. */
-export const PARTNER_KEY = "acme-demo-key-not-a-secret";
+export const PARTNER_KEY = "acme-example-key-1f4e0c7a";
 
 export interface TokenClaims {
   subject: string;

@@ -65,7 +65,7 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
   shutdown.onStop(() => shutdown.drain(admin));
   shutdown.onStop(watchPolicy(source.file, async () => say(await publisher.reload())));
   if (options.demo) {
-    const secret = environment.PICKET_DEMO_DEVICE_SECRET ?? "";
+    const secret = environment.DEVICE_SECRET ?? "";
     const simulator = startSimulator({ targets: runtime.value.origins, seed: SEED, devices: DEVICES, secret, nowMs: Date.now });
     shutdown.onStop(simulator.stop);
   }
