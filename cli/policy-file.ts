@@ -27,7 +27,7 @@ function reason(error: unknown): string {
 
 /**
  * Secrets on Node: `env:NAME` from `env`, `file:PATH` relative to the policy file. One line end behind a file's secret is cut
- * off, because editors and `echo` put it there; bytes that must be exact are written as hex or base64url.
+ * off, because editors and `echo` put it there. A secret that is no UTF-8 text is written as hex or base64url.
  */
 export function localSecrets(policyFile: string, env: Readonly<Record<string, string | undefined>>): SecretOf {
   return (ref) => {
@@ -36,12 +36,9 @@ export function localSecrets(policyFile: string, env: Readonly<Record<string, st
   };
 }
 
-function readSecretFile(path: string): string | Uint8Array | undefined {
+function readSecretFile(path: string): string | undefined {
   try {
-    if (statSync(path).size > MAX_SECRET_BYTES) return undefined;
-    const bytes = readFileSync(path);
-    const end = bytes.at(-1) !== 0x0a ? bytes.length : bytes.length - (bytes.at(-2) === 0x0d ? 2 : 1);
-    return new Uint8Array(bytes.subarray(0, end));
+    return statSync(path).size > MAX_SECRET_BYTES ? undefined : readFileSync(path, "utf8").replace(/\r?\n$/, "");
   } catch {
     return undefined; // reported as secret_missing, with the path
   }

@@ -85,6 +85,7 @@ function unknown(
 function duplicateMatches(services: readonly DraftService[]): Finding[] {
   const seen = new Map<string, string>();
   return services.flatMap(({ path, host, prefix, name }) => {
+    if (prefix === null) return [];
     const match = `${host}${prefix}`;
     const other = seen.get(match);
     seen.set(match, other ?? name?.name ?? "");
@@ -100,7 +101,7 @@ function operationFindings({ prefix, operations }: DraftService): Finding[] {
   for (const { path, method, template } of operations) {
     if (template === null) continue;
     const found = `${method} ${template.text}`;
-    if (!liesUnder(template, prefix)) {
+    if (prefix !== null && !liesUnder(template, prefix)) {
       const message = "no request of this service reaches this operation";
       findings.push({ path, code: "outside_prefix", message, expected: `a path under ${prefix}`, found: template.text });
     }
@@ -270,7 +271,12 @@ function serviceWarnings({ path, owner, undocumented, operations }: DraftService
 
 /** An operation whose paths all belong to a service with a longer prefix. */
 function unreachable({ host, prefix, operations }: DraftService, services: readonly DraftService[]): Finding[] {
-  const longer = services.filter((other) => other.host === host && other.prefix.length > prefix.length);
+  if (prefix === null) return [];
+  const longer = services.flatMap((other) => {
+    return other.host === host && other.prefix !== null && other.prefix.length > prefix.length
+      ? [{ name: other.name, prefix: other.prefix }]
+      : [];
+  });
   return operations.flatMap(({ path, template }) => {
     const owner = template === null ? undefined : longer.find((other) => liesUnder(template, other.prefix));
     if (owner === undefined || template === null) return [];

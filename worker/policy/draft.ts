@@ -1,6 +1,6 @@
 import { valueAt } from "./describe.ts";
 import type { PolicyPath } from "./problem.ts";
-import { type PathTemplate, readTemplate } from "./template.ts";
+import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 
 /**
  * As much of a policy as can be read, whatever is wrong with the rest: so that cross references are checked, and every
@@ -22,7 +22,8 @@ export interface DraftService {
   path: PolicyPath;
   name: Mention | null;
   host: string;
-  prefix: string;
+  /** null = it could not be read. */
+  prefix: string | null;
   owner: string;
   undocumented: string;
   auth: Mention[];
@@ -79,11 +80,12 @@ export function readDraft(data: unknown): Draft {
 
 function readService(path: PolicyPath, value: unknown): DraftService {
   const match = valueAt(value, ["match"]);
+  const prefix = readPrefix(field(match, "path") || "/");
   return {
     path,
     name: mention(path, value),
     host: field(match, "host").toLowerCase(),
-    prefix: field(match, "path") || "/",
+    prefix: prefix.ok ? prefix.value : null,
     owner: field(value, "owner"),
     undocumented: field(value, "undocumented"),
     auth: mentions(path, value, "auth"),

@@ -15,7 +15,10 @@ export function strict<Shape extends z.ZodRawShape>(shape: Shape) {
 }
 
 /** A text that `read` turns into something else, with its own code and expectation when it cannot. */
-export function text<T>(read: (text: string) => Read<T>, meta: { description?: string; pattern?: string; examples?: string[] }) {
+export function text<T>(
+  read: (text: string) => Read<T>,
+  meta: { description?: string; pattern?: string; examples?: string[]; enum?: string[] },
+) {
   const input = z.string().meta(meta); // on the input: what a transform gives is no part of the published schema
   return input.transform((value, context): T => {
     const result = read(value);

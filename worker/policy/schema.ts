@@ -151,7 +151,7 @@ function jwt() {
       .union([audience.transform((one) => [one]), z.array(audience).min(1).max(16)])
       .meta({ description: "Audiences, one of which the claim aud must hold." }),
     algorithms: z
-      .array(text(readAlgorithm, { examples: ["HS256"] }))
+      .array(text(readAlgorithm, { enum: [...algorithms] }))
       .min(1)
       .max(8)
       .default(["HS256"])

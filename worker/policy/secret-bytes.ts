@@ -13,21 +13,21 @@ const expected = `a secret of at least ${MIN_HMAC_BYTES} bytes (RFC 7518 §3.2)`
  */
 export function hmacKeyBytes(secret: Uint8Array | string, encoding: SecretEncoding): Read<Uint8Array> {
   const bytes = decode(secret, encoding);
-  if (bytes === null)
-    return {
-      ok: false,
-      code: "secret_malformed",
-      expected: `a secret written as ${encoding}`,
-      message: "this secret cannot be read",
-    };
+  const malformed = `a secret written as ${encoding}`;
+  if (bytes === null) return { ok: false, code: "secret_malformed", expected: malformed, message: "this secret cannot be read" };
   if (bytes.length >= MIN_HMAC_BYTES) return { ok: true, value: bytes };
   return { ok: false, code: "secret_too_short", expected, message: "this secret is too short" };
 }
 
 function decode(secret: Uint8Array | string, encoding: SecretEncoding): Uint8Array | null {
-  if (encoding === "utf8") return typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  if (encoding === "utf8") return typeof secret === "string" ? encodeText(secret) : secret;
   const text = typeof secret === "string" ? secret : new TextDecoder().decode(secret);
   return encoding === "hex" ? decodeHex(text) : decodeBase64url(text);
+}
+
+/** U+FFFD stands where bytes were no UTF-8: such a key would be another, and weaker, than the one that was meant. */
+function encodeText(text: string): Uint8Array | null {
+  return text.includes("\ufffd") ? null : new TextEncoder().encode(text);
 }
 
 function decodeHex(text: string): Uint8Array | null {

@@ -1,0 +1,291 @@
+import { describe, expect, test } from "vitest";
+import { parsePolicy } from "../../worker/policy/parse.ts";
+import { type Loose, plainPolicy, put } from "./policies.ts";
+
+const nowMs = Date.parse("2026-11-24T00:00:00Z");
+const fleet = "services[0]";
+const first = "services[0].operations[0]";
+const second = "services[0].operations[1]";
+const jwt = "authenticators[0]";
+const keys = "authenticators[1]";
+const limit = "limits[0]";
+const digest = "cd".repeat(32);
+
+/** What is wrong, where it is put into the plain policy, what is put there (undefined = nothing), the code of the one problem, and its path where it is another. */
+type Case = [what: string, at: string, value: unknown, code: string, path?: string];
+
+const cases: Case[] = [
+  ["no version", "picket", undefined, "missing"],
+  ["another version", "picket", 2, "bad_value"],
+  ["the version as a text", "picket", "1", "bad_value"],
+  ["an unknown key", "servces", [], "unknown_key"],
+  ["services as a mapping", "services", {}, "wrong_type"],
+
+  ["no name", `${fleet}.name`, undefined, "missing"],
+  ["a name in upper case", `${fleet}.name`, "Fleet", "bad_format"],
+  ["a name of 64 characters", `${fleet}.name`, "f".repeat(64), "bad_format"],
+  ["no auth", `${fleet}.auth`, undefined, "missing"],
+  ["auth as a text", `${fleet}.auth`, "device-tokens", "wrong_type"],
+  ["an unknown authenticator", `${fleet}.auth[0]`, "device-token", "unknown_authenticator"],
+  ["an authenticator twice", `${fleet}.auth[2]`, "device-tokens", "duplicate_entry"],
+  ["an unknown limit", `${fleet}.limits[0]`, "per-pricipal", "unknown_limit"],
+  ["no match", `${fleet}.match`, undefined, "missing"],
+  ["a prefix with a slash at its end", `${fleet}.match.path`, "/fleet/", "prefix_malformed"],
+  ["a prefix with a parameter", `${fleet}.match.path`, "/{tenant}", "prefix_malformed"],
+  ["a host with a port", `${fleet}.match.host`, "api.example:8080", "host_malformed"],
+  ["a host with a wildcard", `${fleet}.match.host`, "*.example", "host_malformed"],
+  ["no upstream", `${fleet}.upstream`, undefined, "missing"],
+  ["an upstream without scheme", `${fleet}.upstream`, "127.0.0.1:9000", "upstream_malformed"],
+  ["an upstream of another scheme", `${fleet}.upstream`, "ftp://a.example", "upstream_malformed"],
+  ["an upstream with dot segments", `${fleet}.upstream`, "http://a.example/b/../c", "upstream_malformed"],
+  ["an upstream with a query", `${fleet}.upstream`, "http://a.example/?key=1", "upstream_query"],
+  ["an upstream with an empty fragment", `${fleet}.upstream`, "http://a.example/#", "upstream_query"],
+  ["an upstream with credentials", `${fleet}.upstream`, "http://me:pw@a.example", "upstream_credentials"],
+  ["an upstream with an empty user", `${fleet}.upstream`, "http://@a.example", "upstream_credentials"],
+  ["a binding that is no name", `${fleet}.upstream`, "binding:my-fleet", "upstream_malformed"],
+  ["an unknown fail mode", `${fleet}.failMode`, "close", "bad_value"],
+  ["an unknown mode for the undocumented", `${fleet}.undocumented`, "deny", "bad_value"],
+  ["a timeout without unit", `${fleet}.timeout`, "30", "duration_malformed"],
+  ["a timeout as a number", `${fleet}.timeout`, 30, "wrong_type"],
+  ["a timeout that is too long", `${fleet}.timeout`, "2h", "duration_out_of_range"],
+  ["a flag as a text", `${fleet}.passCredential`, "yes", "wrong_type"],
+  ["an owner of two lines", `${fleet}.owner`, "a\nb", "bad_format"],
+  ["CORS without origins", `${fleet}.cors`, {}, "missing", `${fleet}.cors.origins`],
+  [
+    "a CORS origin with a path",
+    `${fleet}.cors`,
+    { origins: ["https://a.example/"] },
+    "origin_malformed",
+    `${fleet}.cors.origins[0]`,
+  ],
+
+  ["an unknown method", first, "FETCH /fleet/a", "operation_malformed"],
+  ["any method", first, "* /fleet/a", "operation_malformed"],
+  ["an operation with two blanks", first, "GET  /fleet/a", "operation_malformed"],
+  ["an operation as a number", first, 1, "wrong_type"],
+  ["a method in lower case", `${second}.method`, "post", "bad_value"],
+  ["an operation without path", `${second}.path`, undefined, "missing"],
+  ["an unknown key of an operation", `${second}.scope`, ["a"], "unknown_key"],
+  ["a path without slash", first, "GET fleet/a", "path_malformed"],
+  ["a path with an escape", first, "GET /fleet/a%20b", "path_malformed"],
+  ["a path with two slashes", first, "GET /fleet//a", "path_malformed"],
+  ["a path with dots", first, "GET /fleet/../a", "path_malformed"],
+  ["a path with three dots", first, "GET /fleet/.../a", "path_malformed"],
+  ["a path with a semicolon", first, "GET /fleet/a;b", "path_malformed"],
+  ["a path with a backslash", first, "GET /fleet/a\\b", "path_malformed"],
+  ["a path with a query", first, "GET /fleet/a?b", "path_malformed"],
+  ["a path beyond ASCII", first, "GET /fleet/ä", "path_malformed"],
+  ["a path with 65 segments", first, `GET /fleet${"/a".repeat(64)}`, "path_too_long"],
+  ["a path of 4097 bytes", first, `GET /fleet/${"a".repeat(4090)}`, "path_too_long"],
+  ["a parameter inside a segment", first, "GET /fleet/v{n}", "parameter_malformed"],
+  ["a parameter without name", first, "GET /fleet/{}", "parameter_malformed"],
+  ["a parameter twice", first, "GET /fleet/{a}/{a}", "parameter_repeated"],
+  ["a wildcard in the middle", first, "GET /fleet/{a+}/b", "wildcard_not_last"],
+  ["an operation outside its service", first, "GET /fleets/a", "outside_prefix"],
+  ["an operation under a parameter only", first, "GET /{any}/a", "outside_prefix"],
+  ["an operation twice, but for names", `${fleet}.operations[2]`, "GET /fleet/devices/{id}", "duplicate_operation"],
+  ["a limit of service and operation", `${second}.limits[1]`, "per-principal", "duplicate_entry"],
+  ["a scope with a blank", `${second}.scopes[0]`, "a b", "bad_format"],
+  ["a scope twice", `${second}.scopes[1]`, "telemetry:write", "duplicate_entry"],
+
+  ["an unknown type of authenticator", `${jwt}.type`, "jwks", "bad_value"],
+  ["no type of authenticator", `${jwt}.type`, undefined, "missing"],
+  ["no issuer", `${jwt}.issuer`, undefined, "missing"],
+  ["no audience", `${jwt}.audience`, undefined, "missing"],
+  ["no audiences", `${jwt}.audience`, [], "out_of_range"],
+  ["an audience as a number", `${jwt}.audience`, [1], "wrong_type", `${jwt}.audience[0]`],
+  ["an algorithm of a later version", `${jwt}.algorithms`, ["HS256", "ES256"], "algorithm_unsupported", `${jwt}.algorithms[1]`],
+  ["no signature at all", `${jwt}.algorithms`, ["none"], "algorithm_unsupported", `${jwt}.algorithms[0]`],
+  ["no keys", `${jwt}.keys`, [], "out_of_range"],
+  ["an inline secret", `${jwt}.keys[0].secret`, "hunter2", "secret_inline"],
+  ["the gateway's own key", `${jwt}.keys[0].secret`, "env:PICKET_KEY", "secret_reserved"],
+  ["an unknown encoding", `${jwt}.keys[0].encoding`, "base64", "bad_value"],
+  ["a kid twice", `${jwt}.keys[1]`, { kid: "d1", secret: "env:B" }, "duplicate_entry", `${jwt}.keys[1].kid`],
+  ["two keys without kid", `${jwt}.keys`, [{ secret: "env:A" }, { secret: "env:B" }], "duplicate_entry", `${jwt}.keys[1]`],
+  ["an unknown kind", `${jwt}.kind`, "robot", "bad_value"],
+  ["too much tolerance", `${jwt}.clockTolerance`, "1h", "duration_out_of_range"],
+  ["a header that is no token", `${keys}.header`, "X Key", "header_malformed"],
+  ["the gateway's own header", `${keys}.header`, "Picket-Principal", "header_reserved"],
+  ["Authorization for an API key", `${keys}.header`, "authorization", "header_reserved"],
+  ["a digest that is too short", `${keys}.keys[0].sha256`, "abcd", "digest_malformed"],
+  ["a digest twice", `${keys}.keys[1]`, { id: "b", sha256: "AB".repeat(32) }, "duplicate_entry", `${keys}.keys[1].sha256`],
+  ["an id twice", `${keys}.keys[1]`, { id: "acme", sha256: digest }, "duplicate_entry", `${keys}.keys[1].id`],
+  ["a day that is none", `${keys}.keys[0].expires`, "2027-06-31", "time_malformed"],
+  ["an expiry that would mean never", `${keys}.keys[0].expires`, "1970-01-01", "time_malformed"],
+
+  ["a rate with a fraction", `${limit}.rate`, "2.5/1s", "rate_malformed"],
+  ["a rate as a number", `${limit}.rate`, 2.5, "wrong_type"],
+  ["a rate of nothing", `${limit}.rate`, "0/1m", "rate_malformed"],
+  ["a window of a year", `${limit}.rate`, "1/365d", "rate_out_of_range"],
+  ["a rate beyond T's microsecond", `${limit}.rate`, "1000001/1s", "rate_out_of_range"],
+  ["a burst of nothing", `${limit}.burst`, 0, "out_of_range"],
+  ["half a burst", `${limit}.burst`, 1.5, "wrong_type"],
+  [
+    "a burst that takes years",
+    "limits[0]",
+    { name: "per-principal", by: "principal", rate: "1/1d", burst: 367 },
+    "burst_too_large",
+    "limits[0].burst",
+  ],
+  ["nothing to count by", `${limit}.by`, "country", "limit_key_malformed"],
+  ["a claim without name", `${limit}.by`, "claim:", "limit_key_malformed"],
+  ["no rows", "telemetry.rowsPerDay", 0, "out_of_range"],
+];
+
+test.each(cases)("a bad policy: %s", async (_, at, value, code, path = at) => {
+  const policy = plainPolicy();
+  put(policy, at, value);
+  await expectProblems(policy, [[code, path]]);
+});
+
+/** Exactly these, each with a place, an expectation and what was found. */
+async function expectProblems(policy: Loose, expected: [code: string, path: string][]): Promise<void> {
+  const parsed = await parsePolicy(JSON.stringify(policy, null, 2), nowMs);
+  const problems = parsed.ok ? [] : parsed.problems;
+  expect(problems.map(({ code, path }) => [code, path])).toEqual(expected);
+  for (const { line, column, message, expected: wanted, found } of problems) {
+    expect(line).toBeGreaterThan(0);
+    expect(column).toBeGreaterThan(0);
+    for (const text of [message, wanted, found]) expect(text).not.toBe("");
+  }
+}
+
+test("what all of them start from has no problem and no warning", async () => {
+  expect(await parsePolicy(JSON.stringify(plainPolicy()), nowMs)).toMatchObject({ ok: true, warnings: [] });
+});
+
+describe("a bad whole", () => {
+  test("no services", () => expectProblems({ picket: 1, services: [] }, [["out_of_range", "services"]]));
+
+  test("two services of one name", () => {
+    const policy = plainPolicy();
+    policy.services[1] = { ...policy.services[0], match: { host: "b.example", path: "/fleet" } };
+    return expectProblems(policy, [["duplicate_name", "services[1].name"]]);
+  });
+
+  test("two services of one match, in other letters", () => {
+    const policy = plainPolicy();
+    policy.services = ["a.example", "A.example"].map((host, i) => ({
+      ...policy.services[0],
+      name: `s${i}`,
+      match: { host, path: "/fleet" },
+    }));
+    return expectProblems(policy, [["duplicate_match", "services[1].match"]]);
+  });
+
+  test("API keys in four headers", () => {
+    const policy = plainPolicy();
+    for (const n of [2, 3, 4]) {
+      policy.authenticators[n] = { ...policy.authenticators[1], name: `k${n}`, header: `X-K${n}` };
+      put(policy, `services[0].auth[${n}]`, `k${n}`);
+    }
+    return expectProblems(policy, [["too_many_headers", "authenticators"]]);
+  });
+
+  test("nine limits for one request", () => {
+    const policy = plainPolicy();
+    const names = Array.from({ length: 8 }, (_, i) => `l${i}`);
+    policy.limits.push(...names.map((name) => ({ name, by: "address", rate: "1/1s" })));
+    put(policy, "services[0].operations[1].limits", names);
+    return expectProblems(policy, [["too_many_limits", "services[0].operations[1].limits"]]);
+  });
+
+  test("limits by nine claims", () => {
+    const policy = plainPolicy();
+    policy.limits.push(...Array.from({ length: 8 }, (_, i) => ({ name: `l${i}`, by: `claim:c${i}`, rate: "1/1s" })));
+    return expectProblems(policy, [["too_many_claims", "limits"]]);
+  });
+
+  test("4095 operations and two stand-ins", () => {
+    const policy = plainPolicy();
+    put(
+      policy,
+      "services[0].operations",
+      Array.from({ length: 4095 }, (_, i) => `GET /fleet/a${i}`),
+    );
+    return expectProblems(policy, [["too_many_operations", "services"]]);
+  });
+
+  test("many things at once, in the order of the file", () => {
+    const policy = plainPolicy();
+    put(policy, "services[0].upstream", "no");
+    put(policy, "services[0].auth[0]", "nobody");
+    put(policy, "services[0].operations[0]", "GET /elsewhere");
+    put(policy, "authenticators[0].kind", "robot");
+    put(policy, "limits[1].rate", "often");
+    return expectProblems(policy, [
+      ["upstream_malformed", "services[0].upstream"],
+      ["unknown_authenticator", "services[0].auth[0]"],
+      ["outside_prefix", "services[0].operations[0]"],
+      ["bad_value", "authenticators[0].kind"],
+      ["rate_malformed", "limits[1].rate"],
+    ]);
+  });
+});
+
+test("problems say where they stand, what was meant and what was expected", async () => {
+  const text = `picket: 1
+services:
+  - name: fleet
+    mach: { path: /fleet }
+    match: { path: /fleet }
+    upstream: http://127.0.0.1:9000
+    auth: [device-tokns]
+    failMode: opne
+    operations:
+      - GET /fleet/{id
+authenticators:
+  - { name: device-tokens, type: jwt, issuer: i, audience: a, keys: [{ secret: hunter2 }] }
+`;
+  const parsed = await parsePolicy(text, nowMs);
+  expect(parsed.ok).toBe(false);
+  const problems = parsed.ok ? [] : parsed.problems;
+  expect(problems.map(({ line, column, code }) => [line, column, code])).toEqual([
+    [4, 5, "unknown_key"],
+    [7, 12, "unknown_authenticator"],
+    [8, 5, "bad_value"],
+    [10, 9, "parameter_malformed"],
+    [12, 72, "secret_inline"],
+  ]);
+  expect(problems[0]?.message).toContain('did you mean "match"?');
+  expect(problems[1]?.message).toContain('did you mean "device-tokens"?');
+  expect(problems[2]).toMatchObject({ message: 'this value is not known; did you mean "open"?', found: '"opne"' });
+  expect(problems[4]).toMatchObject({ expected: "env:NAME or file:PATH", found: "(hidden)" });
+});
+
+test("warnings name what is allowed but probably not meant", async () => {
+  const policy = plainPolicy();
+  policy.authenticators.push({
+    name: "old",
+    type: "api-key",
+    keys: [{ id: "a", sha256: "cd".repeat(32), expires: "2020-01-01" }],
+  });
+  policy.limits.push({ name: "spare", by: "address", rate: "1/1s" });
+  policy.services.push({
+    name: "deep",
+    match: { path: "/fleet/devices" },
+    upstream: "binding:DEEP",
+    auth: [],
+    undocumented: "refuse",
+  });
+  const parsed = await parsePolicy(JSON.stringify(policy, null, 2), nowMs);
+  expect(parsed.ok).toBe(true);
+  expect(parsed.warnings.map(({ code, path }) => [code, path])).toEqual([
+    ["unreachable_operation", "services[0].operations[0]"],
+    ["unreachable_operation", "services[0].operations[1].path"],
+    ["missing_owner", "services[1].owner"],
+    ["refuses_all", "services[1].undocumented"],
+    ["unused_authenticator", "authenticators[2].name"],
+    ["expired_key", "authenticators[2].keys[0].expires"],
+    ["unused_limit", "limits[2].name"],
+  ]);
+});
+
+test("a flood of problems is cut, and says so", async () => {
+  const policy = plainPolicy();
+  policy.limits = Array.from({ length: 250 }, (_, i) => ({ name: `L${i}`, by: "address", rate: "1/1s" }));
+  const parsed = await parsePolicy(JSON.stringify(policy), nowMs);
+  const problems = parsed.ok ? [] : parsed.problems;
+  expect(problems).toHaveLength(201);
+  expect(problems.at(-1)).toMatchObject({ code: "too_many_problems", message: "and 52 more" });
+});
