@@ -14,7 +14,7 @@ export const consoleFolder = join(root, "dist/console");
 /**
  * Bundles cli/bench/workers/NAME.ts as a deployment would, with the same wrangler as Picket's own Worker.
  *
- * @returns the folder with index.js and the modules beside it
+ * @returns the folder with NAME.js and the modules that it imports
  */
 export async function bundleWorker(name: string): Promise<string> {
   const folder = join(root, "dist/bench", name);

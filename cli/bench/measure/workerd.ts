@@ -47,13 +47,13 @@ export async function withNewWorkerd<T>(start: () => Promise<T>): Promise<{ valu
   return { value, pid };
 }
 
+/** The bundle's one script, which comes first because it is the Worker itself, and the modules that it imports. */
 function modulesIn(folder: string) {
-  const names = readdirSync(folder).filter((name) => /\.(js|wasm|sql)$/.test(name));
-  const types = { js: "ESModule", wasm: "CompiledWasm", sql: "Text" } as const;
-  const modules = names.map((name) => ({ type: types[name.split(".").at(-1) as keyof typeof types], path: join(folder, name) }));
-  // The first one is the Worker itself.
+  const paths = readdirSync(folder).map((name) => join(folder, name));
+  const ofType = <Type extends string>(type: Type, extension: string) =>
+    paths.filter((path) => path.endsWith(extension)).map((path) => ({ type, path }));
   return {
     modulesRoot: folder,
-    modules: modules.sort((a, b) => Number(b.path.endsWith("index.js")) - Number(a.path.endsWith("index.js"))),
+    modules: [...ofType("ESModule", ".js"), ...ofType("CompiledWasm", ".wasm"), ...ofType("Text", ".sql")],
   };
 }
