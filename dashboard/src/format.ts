@@ -32,6 +32,13 @@ export function formatCompact(count: number): string {
   return count.toExponential(2);
 }
 
+/** A scale's end, where the digits after the point say nothing: 1500 → "1.5k", 100 → "100". */
+export function formatScale(count: number): string {
+  return formatCompact(count)
+    .replace(/(\.\d*?)0+(?=\D|$)/, "$1")
+    .replace(/\.(?=\D|$)/, "");
+}
+
 /** Share in per cent without its sign: "0", "< 0.1", "6.8", "42", "> 99.9", "100"; "–" of nothing. */
 export function formatShare(part: number, whole: number): string {
   if (whole <= 0) return "–";

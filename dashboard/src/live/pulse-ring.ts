@@ -14,9 +14,12 @@ export class PulseRing {
 
   /** End of the newest step, 0 while there is none. */
   get endMs(): number {
-    let newest = Number.NEGATIVE_INFINITY;
-    for (const t of this.#steps.keys()) newest = Math.max(newest, t);
-    return Number.isFinite(newest) ? newest + this.#stepMs : 0;
+    return this.#steps.size === 0 ? 0 : Math.max(...this.#steps.keys()) + this.#stepMs;
+  }
+
+  /** Start of the oldest step, +∞ while there is none. */
+  get fromMs(): number {
+    return Math.min(...this.#steps.keys());
   }
 
   /** A hello's pulse takes the place of everything known. */

@@ -136,13 +136,18 @@ function worstRegion(regions: readonly RegionSeries[]): RegionSeries | undefined
  * region by inclusion–exclusion, since principals are counted over all regions.
  */
 function dominantPrincipal(overview: Overview, refusedInScope: number): Phrase[] | undefined {
-  const [top] = overview.principals;
-  if (!top || top.principal === "") return;
-  if (!isMostOf(top.refused.low, overview.totals.refused, refusedInScope)) return;
-  return [
-    { text: `one ${top.kind || "principal"}: ` },
-    { text: top.principal, tone: "refuse", filter: { key: "principal", value: top.principal } },
-  ];
+  const sums = new Map<string, { kind: string; low: number }>();
+  for (const { principal, kind, refused } of overview.principals) {
+    // One entry an operation: the sum of lower ends is no more than the lower end of the sum.
+    if (principal !== "") sums.set(principal, { kind, low: (sums.get(principal)?.low ?? 0) + refused.low });
+  }
+  for (const [principal, { kind, low }] of sums) {
+    if (!isMostOf(low, overview.totals.refused, refusedInScope)) continue;
+    return [
+      { text: `one ${kind || "principal"}: ` },
+      { text: principal, tone: "refuse", filter: { key: "principal", value: principal } },
+    ];
+  }
 }
 
 function dominantReason(overview: Overview, refusedInScope: number): Phrase[] | undefined {

@@ -16,14 +16,12 @@ export interface Stake {
   refusePx: number;
 }
 
-const LEAST_PX = 1.5;
-
-/** Heights of one step on a scale where `most` requests reach `heightPx`; what happened at all is at least visible. */
+/** Heights of one step on a scale where `most` requests reach `heightPx`. Parts keep their true proportion, however small. */
 export function stakeOf(step: Step, most: number, heightPx: number): Stake {
-  const full = step.requests === 0 ? 1 : Math.max(LEAST_PX, (step.requests / most) * heightPx);
-  const part = (count: number) => (count === 0 || step.requests === 0 ? 0 : Math.max(LEAST_PX, (count / step.requests) * full));
-  const refusePx = Math.min(full, part(step.refused));
-  const shadowPx = Math.min(full - refusePx, part(step.shadow));
+  if (step.requests === 0) return { allowPx: 1, shadowPx: 0, refusePx: 0 };
+  const full = Math.max(2, (step.requests / most) * heightPx);
+  const refusePx = Math.min(1, step.refused / step.requests) * full;
+  const shadowPx = Math.min(full - refusePx, (step.shadow / step.requests) * full);
   return { allowPx: full - refusePx - shadowPx, shadowPx, refusePx };
 }
 
@@ -47,22 +45,32 @@ export function drawPicketLine(context: CanvasRenderingContext2D, drawing: Drawi
   const thick = Math.max(1 / dpr, snap(Math.min(4, pitch * 0.6)));
   context.setTransform(dpr, 0, 0, dpr, 0, 0);
   context.clearRect(0, 0, widthPx, heightPx);
-  const rect = (colour: string, x: number, bottom: number, height: number) => {
-    context.fillStyle = colour;
-    context.fillRect(x, snap(heightPx - bottom - height), thick, snap(heightPx - bottom) - snap(heightPx - bottom - height));
-  };
   stakes.forEach((stake, index) => {
-    const x = snap((index + slide) * pitch + (pitch - thick) / 2);
+    const left = (index + slide) * pitch;
+    const x = snap(left + (pitch - thick) / 2);
+    context.globalAlpha = 1;
     if (index === marked) {
       context.fillStyle = palette.mark;
-      context.fillRect(snap((index + slide) * pitch), 0, Math.max(1, snap(pitch)), heightPx);
+      context.fillRect(snap(left), 0, Math.max(1, snap(pitch)), heightPx);
     }
     if (!stake) {
-      if (index < stakes.length - pending) rect(palette.gap, x, 0, 1);
+      context.fillStyle = palette.gap;
+      if (index < stakes.length - pending) context.fillRect(snap(left + pitch / 2), heightPx - 1, 1, 1);
       return;
     }
-    rect(palette.allow, x, 0, stake.allowPx);
-    if (stake.shadowPx > 0) rect(palette.shadow, x, stake.allowPx, stake.shadowPx);
-    if (stake.refusePx > 0) rect(palette.refuse, x, stake.allowPx + stake.shadowPx, stake.refusePx);
+    let ground = 0;
+    for (const [colour, px] of [
+      [palette.allow, stake.allowPx],
+      [palette.shadow, stake.shadowPx],
+      [palette.refuse, stake.refusePx],
+    ] as const) {
+      if (px < 0.02) continue;
+      // What is thinner than a device pixel is drawn one pixel high and as faint as it is thin: seen, not exaggerated.
+      const [bottom, top] = [snap(ground), Math.max(snap(ground) + 1 / dpr, snap(ground + px))];
+      context.globalAlpha = Math.min(1, Math.max(0.3, px * dpr));
+      context.fillStyle = colour;
+      context.fillRect(x, heightPx - top, thick, top - bottom);
+      ground += px;
+    }
   });
 }

@@ -1,6 +1,7 @@
 import type { Overview } from "../api-types.ts";
 import type { PulseRing } from "../live/pulse-ring.ts";
-import { advanceWindow, type Bars, coveredMs, mergeSeries, sumBars } from "./series.ts";
+import { rangeLengthMs } from "../view/url-state.ts";
+import { type Bars, coveredMs, drawnWindow, firstStepMs, mergeSeries, sumBars } from "./series.ts";
 
 /** All regions over one window of time: what was stored and what is live, as one. */
 export interface Picture {
@@ -11,12 +12,18 @@ export interface Picture {
 
 /** `ringOf` gives a region's live pulse, where its stream has spoken. */
 export function drawPicture(overview: Overview, ringOf: (region: string) => PulseRing | undefined): Picture {
-  const liveEndMs = Math.max(0, ...overview.regions.map(({ region }) => ringOf(region)?.endMs ?? 0));
-  const window = advanceWindow(overview.range, liveEndMs);
+  const { range } = overview;
+  const rings = overview.regions.flatMap(({ region }) => ringOf(region) ?? []);
+  const steps = Math.max(0, ...overview.regions.map(({ series }) => series.length));
+  const window = drawnWindow(range, steps, rangeLengthMs(range), Math.max(0, ...rings.map(({ endMs }) => endMs)));
   const regions = overview.regions.map(({ region, series }) => ({
     region,
-    bars: mergeSeries(window, { fromMs: overview.range.fromMs, series }, ringOf(region)),
+    bars: mergeSeries(window, { fromMs: firstStepMs(range), series }, ringOf(region)),
   }));
-  const all = regions.map(({ bars }) => bars);
-  return { regions, all: sumBars(all), coveredMs: coveredMs(all) };
+  const covered = coveredMs(
+    range,
+    overview.regions.map(({ series }) => series),
+    Math.min(...rings.map(({ fromMs }) => fromMs)),
+  );
+  return { regions, all: sumBars(regions.map(({ bars }) => bars)), coveredMs: covered };
 }

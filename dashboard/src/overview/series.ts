@@ -8,15 +8,28 @@ export interface Bars {
   steps: (Step | null)[];
 }
 
+export interface Window {
+  fromMs: number;
+  stepMs: number;
+  count: number;
+}
+
 /**
- * The overview's window moved on to the newest live step, by whole steps and by at most its own length, so that the picture
- * flows between two polls and all regions end at the same time.
+ * The window that is drawn: the newest steps of the range's own length, moved on to the newest live step by at most that
+ * length, so that the picture flows between two polls and all regions end at the same time. The overview itself may begin a
+ * little earlier (at a whole minute) and may end within a step.
  */
-export function advanceWindow(range: TimeRange, liveEndMs: number): { fromMs: number; stepMs: number; count: number } {
-  const count = Math.max(0, Math.round((range.toMs - range.fromMs) / range.stepMs));
-  const behind = Math.ceil((liveEndMs - range.toMs) / range.stepMs);
-  const moved = Math.min(Math.max(0, behind), count);
-  return { fromMs: range.fromMs + moved * range.stepMs, stepMs: range.stepMs, count };
+export function drawnWindow(range: TimeRange, steps: number, lengthMs: number, liveEndMs: number): Window {
+  const { stepMs } = range;
+  const count = Math.min(steps, Math.max(1, Math.round(lengthMs / stepMs)));
+  const endMs = firstStepMs(range) + steps * stepMs;
+  const ahead = Math.min(count, Math.max(0, Math.ceil((liveEndMs - endMs) / stepMs)));
+  return { fromMs: endMs + (ahead - count) * stepMs, stepMs, count };
+}
+
+/** Start of the step that holds the range's start: series begin there. */
+export function firstStepMs({ fromMs, stepMs }: TimeRange): number {
+  return Math.floor(fromMs / stepMs) * stepMs;
 }
 
 /**
@@ -24,7 +37,7 @@ export function advanceWindow(range: TimeRange, liveEndMs: number): { fromMs: nu
  * counts of one step the larger is the later.
  */
 export function mergeSeries(
-  window: { fromMs: number; stepMs: number; count: number },
+  window: Window,
   stored: { fromMs: number; series: readonly (Step | null)[] },
   ring: PulseRing | undefined,
 ): Bars {
@@ -68,14 +81,16 @@ export function sumBars(all: readonly Bars[]): Bars {
   return { ...first, steps };
 }
 
-/** Time from the first step with a report to the window's end: what rates divide by while Picket is younger than the range. */
-export function coveredMs(all: readonly Bars[]): number {
-  let covered = 0;
-  for (const { steps, stepMs } of all) {
-    const first = steps.findIndex((step) => step !== null);
-    if (first >= 0) covered = Math.max(covered, (steps.length - first) * stepMs);
-  }
-  return covered;
+/**
+ * Time that the overview's totals speak of: from its start, or from the first report while Picket is younger than the range.
+ * `liveFromMs` (when the live pulse begins) tells the first report more finely than a step of minutes can.
+ */
+export function coveredMs(range: TimeRange, all: readonly (readonly (Step | null)[])[], liveFromMs: number): number {
+  const first = Math.min(...all.map((series) => series.findIndex((step) => step !== null)).filter((index) => index >= 0));
+  if (!Number.isFinite(first)) return 0;
+  const stepFromMs = Math.max(range.fromMs, firstStepMs(range) + first * range.stepMs);
+  const isWithin = liveFromMs > stepFromMs && liveFromMs < stepFromMs + range.stepMs;
+  return Math.max(0, range.toMs - (isWithin && first > 0 ? liveFromMs : stepFromMs));
 }
 
 /** The tallest bar of all, at least 1: regions share one scale. */

@@ -1,11 +1,11 @@
 /** What the page's address says: the time range and the filters, so that a copied link shows the same view. */
 
 export const ranges = [
-  { name: "5m", label: "Last 5 minutes", words: "5 minutes" },
-  { name: "15m", label: "Last 15 minutes", words: "15 minutes" },
-  { name: "1h", label: "Last hour", words: "hour" },
-  { name: "6h", label: "Last 6 hours", words: "6 hours" },
-  { name: "24h", label: "Last 24 hours", words: "24 hours" },
+  { name: "5m", lengthMs: 300_000, label: "Last 5 minutes", words: "5 minutes" },
+  { name: "15m", lengthMs: 900_000, label: "Last 15 minutes", words: "15 minutes" },
+  { name: "1h", lengthMs: 3_600_000, label: "Last hour", words: "hour" },
+  { name: "6h", lengthMs: 21_600_000, label: "Last 6 hours", words: "6 hours" },
+  { name: "24h", lengthMs: 86_400_000, label: "Last 24 hours", words: "24 hours" },
 ] as const;
 
 export type RangeName = (typeof ranges)[number]["name"];
@@ -47,6 +47,11 @@ export function formatUrlState({ range, filters }: UrlState): string {
 /** The range's length in words, to stand after "the last" or "the … before". */
 export function rangeWords(name: string): string {
   return ranges.find((range) => range.name === name)?.words ?? name;
+}
+
+/** The range's own length; what the server covers may begin at a whole minute before. */
+export function rangeLengthMs(range: { name: string; fromMs: number; toMs: number }): number {
+  return ranges.find(({ name }) => name === range.name)?.lengthMs ?? range.toMs - range.fromMs;
 }
 
 /** The one-time token of a sign-in link's fragment, or null. */
