@@ -119,6 +119,24 @@ it("applies a batch exactly once when the object dies between D1's commit and it
   expect(await env.DB.prepare("SELECT stored FROM regions").first("stored")).toBe(8);
 });
 
+it("counts a report once that came while a batch was on its way, after a restart too", async () => {
+  const region = new TestRegion("meanwhile");
+  await region.inside((object) => {
+    const batch = async (statements: D1PreparedStatement[]) => {
+      const results = await env.DB.batch(statements);
+      await object.report(report({ region: "meanwhile", seq: 2 }));
+      return results;
+    };
+    object.db = { batch, prepare: (sql: string) => env.DB.prepare(sql) } as unknown as D1Database;
+  });
+  await region.report(report({ region: "meanwhile" }));
+  await region.pass(1000);
+  const account = { reported: 8, stored: 4, dropped: 0, pending: 4 };
+  expect(await region.accounts()).toEqual(account);
+  await evictDurableObject(region.stub);
+  expect(await region.accounts()).toEqual(account);
+});
+
 it("keeps reports that were never in a batch across a restart, with their latency, samples and pulse", async () => {
   const region = new TestRegion("restart");
   await region.report(report({ region: "restart", samples: [sample({ region: "restart", threshold: 1.5 })] }));

@@ -34,6 +34,8 @@ export class Ledger {
   readonly #region: string;
   readonly #journal: Journal;
   readonly #totals: Totals;
+  /** Totals as of the last commit: what the inbox's reports are added to when the journal is replayed. */
+  #committed: Totals;
   readonly #isolates = new IsolateMemory(MAX_ISOLATES);
   readonly pending = new Pending();
   readonly pulse = new Pulse();
@@ -59,6 +61,7 @@ export class Ledger {
       lastReportMs: 0,
       budget: null,
     };
+    this.#committed = { ...this.#totals };
     if (this.#totals.budget) this.budget.restore(this.#totals.budget);
     this.#isolates.restore(isolates);
     if (carry) this.pending.restore(carry);
@@ -137,7 +140,10 @@ export class Ledger {
     this.#totals.stored += batch.head.stored;
     this.budget.settle(outcome.rowsWritten ?? batchRows(batch), nowMs);
     this.#totals.budget = this.budget.save();
-    this.#journal.acknowledge(this.#totals);
+    // Reports that came while the batch was on its way are still in the inbox: to write them into the totals too would count
+    // them twice after a restart.
+    this.#committed = { ...this.#committed, stored: this.#totals.stored, budget: this.#totals.budget };
+    this.#journal.acknowledge(this.#committed);
   }
 
   /**
@@ -178,6 +184,7 @@ export class Ledger {
       pulse: this.pulse.save(),
     };
     this.#journal.commit(outbox ? { ...change, outbox } : change);
+    this.#committed = { ...this.#totals };
     this.#inboxReports = 0;
     this.#inboxCharacters = 0;
   }

@@ -1,0 +1,45 @@
+import { evictDurableObject } from "cloudflare:test";
+import { beforeAll, expect, it } from "vitest";
+import { env, report, TestRegion } from "./region-fixture.ts";
+import { TestSoc } from "./soc-fixture.ts";
+
+let soc: TestSoc;
+beforeAll(async () => {
+  soc = await TestSoc.signedIn();
+});
+
+const health = async (host?: string) => (await soc.call("/health", host === undefined ? {} : { host })).json();
+
+it("tells loopback and signed-in callers details, others its status alone", async () => {
+  const stranger = new TestSoc();
+  const details = {
+    version: expect.any(String),
+    policy: { version: 0, ageMs: 0 },
+    telemetry: { reported: 0, stored: 0, dropped: 0, pending: 0 },
+  };
+  for (const host of ["http://127.0.0.1:8787", "http://localhost:1", "http://[::1]:2"]) {
+    expect(await (await stranger.call("/health", { host })).json()).toEqual({ status: "degraded", ...details });
+  }
+  expect(await (await stranger.call("/health", { host: "https://picket.example" })).json()).toEqual({ status: "degraded" });
+  expect(await health("https://picket.example")).toEqual({ status: "degraded", ...details });
+});
+
+it("accounts for every request of a live object, and of one that was wiped", async () => {
+  const region = new TestRegion();
+  const counters = { coreFaults: 0, reportsDropped: 1, requestsDropped: 5, limitEvictions: 0, unsampled: 0 };
+  await region.report(report({ counters }));
+  expect(await health()).toMatchObject({ telemetry: { reported: 9, stored: 0, dropped: 5, pending: 4 } });
+  await region.pass(1000);
+  expect(await health()).toMatchObject({ telemetry: { reported: 9, stored: 4, dropped: 5, pending: 0 } });
+  await region.inside((_, state) => state.storage.deleteAll());
+  await evictDurableObject(region.stub);
+  await region.report(report({ isolate: "00000000000000ff" }));
+  expect(await health()).toMatchObject({ telemetry: { reported: 13, stored: 4, dropped: 5, pending: 4 } });
+});
+
+it("speaks of D1's last account when a region does not answer", async () => {
+  const away = { getByName: () => ({ health: () => Promise.reject(new Error("away")) }) };
+  soc.bindings = { ...env, REGION_OBJECTS: away as unknown as Env["REGION_OBJECTS"] };
+  expect(await health()).toMatchObject({ status: "degraded", telemetry: { reported: 9, stored: 4, dropped: 5, pending: 0 } });
+  soc.bindings = { ...env };
+});
