@@ -1,25 +1,12 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeEach, expect, it } from "vitest";
-import { countOf, env, report, sample, storedRequests, TestRegion } from "./region-fixture.ts";
+import { countOf, env, failingDatabase, report, sample, storedRequests, TestRegion } from "./region-fixture.ts";
 
 const telemetryTables = ["regions", "rollups", "traffic", "latency", "events"];
 
 beforeEach(async () => {
   await env.DB.batch(telemetryTables.map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
 });
-
-/** D1 as it fails: before it does anything, or after it did everything. */
-function failingDatabase(when: "before" | "after"): D1Database {
-  const batch = async (statements: D1PreparedStatement[]) => {
-    if (when === "after") await env.DB.batch(statements);
-    throw new Error("D1_ERROR: network connection lost");
-  };
-  const prepare = (sql: string) =>
-    sql.startsWith("SELECT batch_seq")
-      ? ({ bind: () => ({ first: () => Promise.reject(new Error("D1_ERROR: away")) }) } as never)
-      : env.DB.prepare(sql);
-  return { batch, prepare } as unknown as D1Database;
-}
 
 it("brings reports to D1: counts, traffic, closed minutes' latency, samples", async () => {
   const region = new TestRegion("writes");

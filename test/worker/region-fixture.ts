@@ -108,3 +108,16 @@ export class TestRegion {
 
 export const countOf = async (sql: string) => (await env.DB.prepare(sql).first<number>("n")) ?? 0;
 export const storedRequests = () => countOf("SELECT SUM(requests) AS n FROM rollups");
+
+/** D1 as it fails: before it does anything, or after it did everything. */
+export function failingDatabase(when: "before" | "after"): D1Database {
+  const batch = async (statements: D1PreparedStatement[]) => {
+    if (when === "after") await env.DB.batch(statements);
+    throw new Error("D1_ERROR: network connection lost");
+  };
+  const prepare = (sql: string) =>
+    sql.startsWith("SELECT batch_seq")
+      ? ({ bind: () => ({ first: () => Promise.reject(new Error("D1_ERROR: away")) }) } as never)
+      : env.DB.prepare(sql);
+  return { batch, prepare } as unknown as D1Database;
+}

@@ -49,11 +49,11 @@ export function selectRollupTotals(db: Reader, fromMinute: number, toMinute: num
     .bind(fromMinute, toMinute);
 }
 
-/** Requests by region and step; a step is `stepMinutes` long, step 0 begins at `fromMinute`. */
+/** Requests by region and step (D1 binds numbers as REAL, hence the CAST); a step is `stepMinutes` long, step 0 begins at `fromMinute`. */
 export function selectRollupSteps(db: Reader, fromMinute: number, toMinute: number, stepMinutes: number): D1PreparedStatement {
   return db
     .prepare(
-      `SELECT region, (minute - ?1) / ?3 AS step, SUM(requests) AS requests,
+      `SELECT region, CAST((minute - ?1) / ?3 AS INTEGER) AS step, SUM(requests) AS requests,
          SUM(CASE verdict WHEN 'refuse' THEN requests ELSE 0 END) AS refused,
          SUM(CASE verdict WHEN 'shadow' THEN requests ELSE 0 END) AS shadow
        FROM rollups WHERE minute >= ?1 AND minute < ?2 GROUP BY region, step`,
