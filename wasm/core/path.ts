@@ -48,8 +48,10 @@ function scanPlain(length: i32): i32 {
     const block = v128.load(abi.PATH + i);
     const before = v128.load(abi.PATH + i - 1);
     const isSlash = i8x16.eq(block, i8x16.splat(0x2f));
-    // As signed bytes, 0x80…0xff are below 0x21 as well.
-    let odd = v128.or(i8x16.lt_s(block, i8x16.splat(0x21)), i8x16.eq(block, i8x16.splat(0x7f)));
+    // As signed bytes, 0x80…0xff are below 0x21 as well. From "{" on all but "~", which is plain but rare.
+    let odd = v128.or(i8x16.lt_s(block, i8x16.splat(0x23)), i8x16.gt_s(block, i8x16.splat(0x7a)));
+    odd = v128.or(odd, v128.or(i8x16.eq(block, i8x16.splat(0x3c)), i8x16.eq(block, i8x16.splat(0x3e)))); // < >
+    odd = v128.or(odd, v128.or(i8x16.eq(block, i8x16.splat(0x5e)), i8x16.eq(block, i8x16.splat(0x60)))); // ^ `
     odd = v128.or(odd, v128.or(i8x16.eq(block, i8x16.splat(0x25)), i8x16.eq(block, i8x16.splat(0x5c)))); // % \
     odd = v128.or(odd, v128.or(i8x16.eq(block, i8x16.splat(0x3b)), i8x16.eq(block, i8x16.splat(0x3f)))); // ; ?
     odd = v128.or(odd, i8x16.eq(block, i8x16.splat(0x23))); // #
@@ -131,9 +133,14 @@ function isUnreserved(c: u32): bool {
   return (c | 0x20) - 0x61 < 26 || c - 0x30 < 10 || c == 0x2d || c == DOT || c == 0x5f || c == 0x7e;
 }
 
-/** Controls, space, beyond ASCII, and the separators that servers disagree about: \ ; # ? */
+/**
+ * Controls, space, beyond ASCII, the separators that servers disagree about (\ ; # ?), and what no URI may hold raw
+ * (" < > ^ ` { | }, RFC 3986 appendix A): URL parsers escape some of it on the way, so that another path would be forwarded.
+ */
 function isRefusedRaw(c: u32): bool {
-  return c < 0x21 || c > 0x7e || c == 0x5c || c == 0x3b || c == 0x23 || c == 0x3f;
+  if (c < 0x23 && c != 0x21) return true;
+  if (c == 0x5c || c == 0x3b || c == 0x23 || c == 0x3f || c == 0x3c || c == 0x3e) return true;
+  return c == 0x5e || c == 0x60 || (c > 0x7a && c != 0x7e);
 }
 
 /** As raw, but an escaped space is plain, bytes beyond ASCII are judged as UTF-8, and an escaped slash hides a segment. */

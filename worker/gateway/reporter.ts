@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { takeCounts } from "../engine/take-report.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
-import { type Orders, REPORT_VERSION, type Report } from "../region/report.ts";
+import type { Orders, Report } from "../region/report.ts";
 
 /** Reports kept while the region cannot be reached. Each covers a second or more. */
 const MAX_UNSENT = 8;
@@ -60,7 +60,7 @@ export class Reporter {
     this.#sinceMs = nowMs;
     this.#seq += 1;
     this.#keep({
-      v: REPORT_VERSION,
+      v: 1,
       isolate: this.#isolate,
       seq: this.#seq,
       region,

@@ -1,0 +1,291 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import * as abi from "../../wasm/abi.ts";
+import { compile } from "../../worker/policy/compile.ts";
+import type { CompiledPolicy } from "../../worker/policy/compiled.ts";
+import { imageChecksum } from "../../worker/policy/image-writer.ts";
+import { hmacMidstates } from "../../worker/policy/midstate.ts";
+import { parsePolicy } from "../../worker/policy/parse.ts";
+import { type ReadImage, readImage } from "./image-reader.ts";
+import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
+import { randomPolicy } from "./random-policy.ts";
+
+/** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
+const GOLDEN = "4c226b592e8752dff48aa93290aa22af7547ffdc4e7bfa45073fd60a34a2a389";
+const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
+
+async function compiled(
+  policy: Loose,
+  secretOf = (ref: string): string | undefined => testSecret + ref,
+): Promise<CompiledPolicy> {
+  const parsed = await parsePolicy(JSON.stringify(policy), 0);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const result = await compile(parsed.policy, { version: 7, seed, secretOf });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.compiled;
+}
+
+test("the same policy gives the same bytes: the example's are known", async () => {
+  const text = readFileSync(new URL("../../cli/example/policy.yaml", import.meta.url), "utf8");
+  const parsed = await parsePolicy(text, 0);
+  expect(parsed).toMatchObject({ ok: true, warnings: [] });
+  if (!parsed.ok) return;
+  const digests = [];
+  for (let i = 0; i < 2; i++) {
+    const result = await compile(parsed.policy, { version: 1, seed, secretOf: () => testSecret });
+    if (result.ok) digests.push(createHash("sha256").update(result.compiled.image).digest("hex"));
+  }
+  expect(digests).toEqual([GOLDEN, GOLDEN]);
+});
+
+test("sections follow each other at multiples of 8, and the checksum covers them", async () => {
+  const { image } = await compiled(plainPolicy());
+  const view = new DataView(image.buffer);
+  const sizes = [
+    abi.SERVICE_SIZE,
+    abi.NODE_SIZE,
+    abi.EDGE_SIZE,
+    abi.OPERATION_SIZE,
+    abi.LIMIT_SIZE,
+    abi.AUTH_SIZE,
+    abi.HMAC_KEY_SIZE,
+    abi.API_KEY_SIZE,
+    8,
+    4,
+    1,
+  ];
+  let end = abi.IMAGE_HEADER;
+  for (const [section, size] of sizes.entries()) {
+    const offset = view.getUint32(abi.HEADER_SECTIONS + section * 8, true);
+    expect(offset % 8).toBe(0);
+    expect(offset).toBeGreaterThanOrEqual(end);
+    end = offset + view.getUint32(abi.HEADER_SECTIONS + section * 8 + 4, true) * size;
+  }
+  expect(end).toBeLessThanOrEqual(image.length);
+  expect(view.getUint32(abi.HEADER_CHECKSUM, true)).toBe(imageChecksum(image));
+  for (const at of [abi.IMAGE_HEADER, image.length - 1, abi.HEADER_SECTIONS, abi.IMAGE_HEADER - 1]) {
+    const changed = image.slice();
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    expect(imageChecksum(changed)).not.toBe(imageChecksum(image));
+  }
+});
+
+test("a limit's T is rounded up, and its burst is the rate's count up to 100 where none is said", async () => {
+  const policy = plainPolicy();
+  put(policy, "limits", [
+    { name: "per-principal", by: "principal", rate: "7/1s" },
+    { name: "per-device", by: "address", rate: "600/1m" },
+  ]);
+  const { image, meta } = await compiled(policy);
+  const [seven, many] = readImage(image).limits;
+  expect(seven).toMatchObject({ intervalUs: 142_858, toleranceUs: 6 * 142_858, burst: 7 });
+  expect(many).toMatchObject({ intervalUs: 100_000, toleranceUs: 99 * 100_000, burst: 100 });
+  expect(meta.limits[0]).toEqual({ name: "per-principal", burst: 7, rate: 7, windowSeconds: 1 });
+});
+
+test("operation 0 and each service's stand-in are named for the host", async () => {
+  const { meta, version } = await compiled(plainPolicy());
+  expect(version).toBe(7);
+  expect(meta.operations.slice(0, 3)).toEqual([
+    { service: -1, method: "*", template: "(no service)", scopes: [] },
+    { service: 0, method: "*", template: "(undocumented)", scopes: [] },
+    { service: 0, method: "GET", template: "/fleet/devices/{deviceId}", scopes: [] },
+  ]);
+  expect(JSON.parse(JSON.stringify(meta))).toEqual(meta);
+});
+
+describe("secrets", () => {
+  const withSecret = async (value: string | Uint8Array | undefined, encoding?: string) => {
+    const policy = plainPolicy();
+    put(policy, "authenticators[0].keys[0].encoding", encoding);
+    const parsed = await parsePolicy(JSON.stringify(policy, null, 2), 0);
+    if (!parsed.ok) throw new Error("the policy is good");
+    return compile(parsed.policy, { version: 1, seed, secretOf: () => value, locate: parsed.locate });
+  };
+  const raw = Buffer.from(testSecret);
+
+  test.each([
+    ["nothing", undefined, "utf8", "secret_missing"],
+    ["31 bytes", "x".repeat(31), "utf8", "secret_too_short"],
+    ["31 bytes in hex", "ab".repeat(31), "hex", "secret_too_short"],
+    ["an odd number of hex digits", "a".repeat(65), "hex", "secret_malformed"],
+    ["base64 with +", `+${"a".repeat(50)}`, "base64url", "secret_malformed"],
+    ["text that was not UTF-8", `\ufffd${"a".repeat(50)}`, "utf8", "secret_malformed"],
+  ])("%s is a problem with a place, without the value", async (_, value, encoding, code) => {
+    const result = await withSecret(value, encoding);
+    expect(result).toMatchObject({ ok: false, problems: [{ code, path: "authenticators[0].keys[0].secret" }] });
+    if (!result.ok) expect(result.problems[0]?.line).toBeGreaterThan(0);
+    if (value !== undefined) expect(JSON.stringify(result)).not.toContain(value);
+  });
+
+  test("every encoding of one secret gives one image", async () => {
+    const images = await Promise.all([
+      withSecret(testSecret),
+      withSecret(new Uint8Array(raw)),
+      withSecret(raw.toString("base64url"), "base64url"),
+      withSecret(raw.toString("hex"), "hex"),
+    ]);
+    const [first, ...others] = images.map((result) =>
+      result.ok ? Buffer.from(result.compiled.image).toString("hex") : "failed",
+    );
+    expect(first).not.toBe("failed");
+    expect(new Set(others)).toEqual(new Set([first]));
+  });
+});
+
+test("an image that does not fit its slot is one clear problem", async () => {
+  const policy = plainPolicy();
+  put(policy, "services[0].operations[0]", { method: "GET", path: "/fleet", limits: ["per-device"] });
+  for (let i = 1; i <= 1100; i++) put(policy, `services[0].operations[${i}]`, `GET /fleet/${i}${"/a".repeat(60)}`);
+  const parsed = await parsePolicy(JSON.stringify(policy), 0);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const result = await compile(parsed.policy, { version: 1, seed, secretOf: () => testSecret });
+  expect(result).toMatchObject({ ok: false, problems: [{ code: "image_too_large", path: "" }] });
+});
+
+test("read back by its own layout, an image says what the policy said", async () => {
+  await fc.assert(
+    fc.asyncProperty(randomPolicy, async (policy) => {
+      const { image, meta } = await compiled(policy);
+      const read = readImage(image);
+      expect(meta.operations.length).toBe(1 + read.services.reduce((sum, { routes }) => sum + 1 + Object.keys(routes).length, 0));
+      expect(summary(read)).toEqual(expectedImage(policy));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** The image's own indices are checked by what they lead to; a route's index is the compiler's to choose. */
+function summary({ services, ...rest }: ReadImage) {
+  const asks = ({ scopes, limits }: { scopes: string[]; limits: number[] }) => ({ scopes, limits });
+  return {
+    ...rest,
+    services: services.map(({ routes, undocumented, ...service }) => ({
+      ...service,
+      undocumented: asks(undocumented),
+      routes: Object.fromEntries(Object.entries(routes).map(([route, operation]) => [route, asks(operation)])),
+    })),
+  };
+}
+
+const kindCodes: Loose = {
+  user: abi.KIND_USER,
+  service: abi.KIND_SERVICE,
+  device: abi.KIND_DEVICE,
+  agent: abi.KIND_AGENT,
+  partner: abi.KIND_PARTNER,
+};
+const keyCodes: Loose = {
+  principal: abi.KEY_PRINCIPAL,
+  address: abi.KEY_ADDRESS,
+  operation: abi.KEY_OPERATION,
+  service: abi.KEY_SERVICE,
+};
+const toleranceSeconds: Loose = { "0s": 0, "30s": 30, "1500ms": 2, "5m": 300 };
+
+/** The same, straight from the policy as it was written. */
+function expectedImage(policy: Loose) {
+  const limitNames = policy.limits.map((limit: Loose) => limit.name);
+  const authNames = policy.authenticators.map((one: Loose) => one.name);
+  const claims = [
+    ...new Set(policy.limits.flatMap(({ by }: Loose) => (by.startsWith("claim:") ? [by.slice(6)] : []))),
+  ] as string[];
+  const headers = [
+    ...new Set(
+      policy.authenticators.flatMap((one: Loose) => (one.type === "api-key" ? [(one.header ?? "X-Api-Key").toLowerCase()] : [])),
+    ),
+  ];
+  const services = [...policy.services].sort(
+    (a, b) =>
+      Number(b.match.host !== undefined) - Number(a.match.host !== undefined) ||
+      b.match.path.length - a.match.path.length ||
+      (a.name < b.name ? -1 : 1),
+  );
+  return {
+    policyVersion: 7,
+    seed: Buffer.from(seed).toString("hex"),
+    services: services.map((service: Loose) => ({
+      host: service.match.host?.toLowerCase() ?? null,
+      prefix: service.match.path,
+      undocumentedMode: ["allow", "report", "refuse"].indexOf(service.undocumented ?? "report"),
+      failOpen: service.failMode === "open",
+      auths: service.auth.map((name: string) => authNames.indexOf(name)),
+      undocumented: { scopes: [], limits: service.limits.map((name: string) => limitNames.indexOf(name)) },
+      routes: Object.fromEntries(
+        service.operations.map((operation: Loose | string) => expectedRoute(operation, service, limitNames)),
+      ),
+    })),
+    limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0)),
+    authenticators: policy.authenticators.map((one: Loose) => ({
+      type: one.type === "jwt" ? abi.AUTH_JWT : abi.AUTH_API_KEY,
+      slot: one.type === "jwt" ? 0 : 1 + headers.indexOf((one.header ?? "X-Api-Key").toLowerCase()),
+      issuer: one.issuer ?? null,
+      audiences: [one.audience ?? []].flat(),
+      algorithms: one.type === "jwt" ? 1 : 0,
+      keys:
+        one.type === "jwt" ? one.keys.map((key: Loose) => ({ kid: key.kid ?? null, ...midstates(testSecret + key.secret) })) : [],
+      kind: one.type === "jwt" ? kindCodes[one.kind ?? "user"] : 0,
+      toleranceS: one.type === "jwt" ? toleranceSeconds[one.clockTolerance ?? "30s"] : 0,
+      claims,
+    })),
+    apiKeys: policy.authenticators
+      .flatMap((one: Loose, authenticator: number) =>
+        one.type === "api-key" ? one.keys.map((key: Loose) => expectedKey(key, authenticator)) : [],
+      )
+      .sort((a: Loose, b: Loose) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.authenticator - b.authenticator)),
+  };
+}
+
+function expectedRoute(
+  operation: Loose | string,
+  service: Loose,
+  limitNames: string[],
+): [string, { scopes: string[]; limits: number[] }] {
+  const [method, path] = typeof operation === "string" ? operation.split(" ") : [operation.method, operation.path];
+  const own = typeof operation === "string" ? { scopes: [], limits: [] } : operation;
+  const limits = [...service.limits, ...own.limits].map((name: string) => limitNames.indexOf(name));
+  return [`${method} ${path.replace(/\{\w+\}/g, "{}").replace(/\{\w+\+\}/, "{+}")}`, { scopes: own.scopes, limits }];
+}
+
+function expectedLimit(limit: Loose, claimsShown: boolean) {
+  const [, count, amount, unit] = /^(\d+)\/(\d+)(.)$/.exec(limit.rate) ?? [];
+  const windowUs = Number(amount) * { s: 1e6, m: 6e7, h: 3.6e9, d: 8.64e10 }[unit as "s"];
+  const intervalUs = Math.ceil(windowUs / Number(count));
+  const burst = limit.burst ?? Math.min(Number(count), 100);
+  const claim = limit.by.startsWith("claim:") ? limit.by.slice(6) : null;
+  const salt = [...limit.name].reduce(
+    (hash, c) => BigInt.asUintN(64, (hash ^ BigInt(c.charCodeAt(0))) * 1099511628211n),
+    14695981039346656037n,
+  );
+  const key = claim === null ? keyCodes[limit.by] : abi.KEY_CLAIM;
+  return {
+    salt,
+    intervalUs,
+    toleranceUs: (burst - 1) * intervalUs,
+    key,
+    claim: claimsShown ? claim : null,
+    strict: limit.strict ?? false,
+    burst,
+  };
+}
+
+function expectedKey(key: Loose, authenticator: number) {
+  const scopes = (key.scopes ?? []).join(" ");
+  const expiresMs = key.expires === undefined ? 0 : Date.parse(key.expires);
+  return {
+    digest: key.sha256,
+    authenticator,
+    id: key.id,
+    scopes: scopes === "" ? null : scopes,
+    kind: kindCodes[key.kind ?? "service"],
+    expiresMs,
+  };
+}
+
+/** Compared by what they do, in midstate.test.ts; here they only have to be this key's. */
+function midstates(secret: string) {
+  const { inner, outer } = hmacMidstates(new TextEncoder().encode(secret));
+  return { inner: Buffer.from(inner).toString("hex"), outer: Buffer.from(outer).toString("hex") };
+}

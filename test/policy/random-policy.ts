@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import type { Loose } from "./policies.ts";
+
+const literals = ["a", "b", "devices", "v1", "A.b~c", "x=1,2", "a@b:c"];
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const kinds = ["user", "service", "device", "agent", "partner"];
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+
+/** Path behind a prefix: literals, parameters, a wildcard or a slash at the end. */
+const tail = fc
+  .tuple(fc.array(fc.constantFrom(...literals, "{}"), { maxLength: 4 }), fc.constantFrom("", "", "{+}", "/"))
+  .map(([parts, end]) => {
+    const named = parts.map((part, i) => (part === "{}" ? `/{p${i}}` : `/${part}`)).join("");
+    return named + (end === "{+}" ? "/{rest+}" : end);
+  });
+
+const claimName = fc.constantFrom("dev", "tenant", "https://example/plan");
+const limit = fc.record({
+  by: fc.oneof(
+    fc.constantFrom("principal", "address", "operation", "service"),
+    claimName.map((name) => `claim:${name}`),
+  ),
+  rate: fc
+    .tuple(fc.integer({ min: 1, max: 10_000 }), fc.integer({ min: 1, max: 30 }), fc.constantFrom("s", "m", "h", "d"))
+    .map(([n, w, u]) => `${n}/${w}${u}`),
+  burst: maybe(fc.integer({ min: 1, max: 12 })),
+  strict: maybe(fc.boolean()),
+});
+
+const jwt = fc.record({
+  type: fc.constant("jwt"),
+  issuer: fc.constantFrom("https://id.example", "urn:é"),
+  audience: fc.oneof(fc.constant("one"), fc.constant(["one", "two"])),
+  keys: fc
+    .integer({ min: 1, max: 3 })
+    .map((n) => Array.from({ length: n }, (_, i) => (i === 0 ? { secret: "env:S0" } : { kid: `k${i}`, secret: `env:S${i}` }))),
+  kind: maybe(fc.constantFrom(...kinds)),
+  clockTolerance: maybe(fc.constantFrom("0s", "30s", "1500ms", "5m")),
+});
+
+const hexDigest = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
+const apiKey = fc.record({
+  sha256: hexDigest,
+  kind: maybe(fc.constantFrom(...kinds)),
+  scopes: maybe(fc.uniqueArray(fc.constantFrom("a:read", "a:write", "b"), { maxLength: 3 })),
+  expires: maybe(fc.constantFrom("2030-01-01", "2031-02-03T04:05:06Z")),
+});
+const keyRing = fc.record({
+  type: fc.constant("api-key"),
+  header: maybe(fc.constantFrom("X-Api-Key", "X-Partner-Key", "x-api-key")),
+  keys: fc
+    .uniqueArray(apiKey, { minLength: 1, maxLength: 4, selector: (key) => key.sha256 })
+    .map((list) => list.map((key, i) => ({ id: `id-${i}`, ...key }))),
+});
+
+const operation = fc.record({
+  method: fc.constantFrom(...methods),
+  tail,
+  scopes: fc.uniqueArray(fc.constantFrom("r", "w", "x:y"), { maxLength: 2 }),
+});
+const service = fc.record({
+  host: maybe(fc.constantFrom("a.example", "B.example")),
+  prefix: fc.constantFrom("/", "/a", "/a/b", "/v1", "/v1/devices"),
+  undocumented: maybe(fc.constantFrom("allow", "report", "refuse")),
+  failMode: maybe(fc.constantFrom("open", "closed")),
+  operations: fc.array(operation, { maxLength: 8 }),
+  picks: fc.array(fc.nat(), { minLength: 4, maxLength: 4 }),
+});
+
+/** Valid policies as plain data, of every feature that the image holds. */
+export const randomPolicy: fc.Arbitrary<Loose> = fc
+  .record({
+    limits: fc.array(limit, { maxLength: 5 }),
+    authenticators: fc.array(fc.oneof(jwt, keyRing), { maxLength: 4 }),
+    services: fc.uniqueArray(service, {
+      minLength: 1,
+      maxLength: 5,
+      selector: ({ host, prefix }) => `${host?.toLowerCase()}${prefix}`,
+    }),
+  })
+  .map(({ limits, authenticators, services }) => {
+    const limitNames = limits.map((_, i) => `limit-${i}`);
+    const authNames = authenticators.map((_, i) => `auth-${i}`);
+    const policy = {
+      picket: 1,
+      services: services.map((one, i) => plainService(one, `service-${i}`, limitNames, authNames)),
+      authenticators: authenticators.map((one, i) => ({ name: authNames[i], ...one })),
+      limits: limits.map((one, i) => ({ name: limitNames[i], ...one })),
+    };
+    return JSON.parse(JSON.stringify(policy)) as Loose; // without what is undefined
+  });
+
+type Drawn = typeof service extends fc.Arbitrary<infer T> ? T : never;
+
+function plainService(drawn: Drawn, name: string, limitNames: string[], authNames: string[]): Loose {
+  const { host, prefix, undocumented, failMode, picks } = drawn;
+  const [auths = 0, own = 0, shared = 0] = picks;
+  const seen = new Set<string>();
+  const operations = drawn.operations.flatMap<Loose | string>(({ method, tail: end, scopes }, i) => {
+    const path = (prefix === "/" ? "" : prefix) + end || "/";
+    const shape = `${method} ${path.replace(/\{\w+/g, "{")}`;
+    if (seen.has(shape)) return [];
+    seen.add(shape);
+    const limits = limitNames.filter((_, n) => n % 2 === 1 && ((own + i) >> n) & 1);
+    return scopes.length + limits.length === 0 ? [`${method} ${path}`] : [{ method, path, scopes, limits }];
+  });
+  return {
+    name,
+    match: { host, path: prefix },
+    upstream: "binding:API",
+    owner: "team",
+    auth: authNames.filter((_, n) => (auths >> n) & 1),
+    limits: limitNames.filter((_, n) => n % 2 === 0 && (shared >> n) & 1),
+    undocumented,
+    failMode,
+    operations,
+  };
+}
