@@ -36,10 +36,12 @@ const DATABASE = "picket";
 export async function startRuntime(options: RuntimeOptions): Promise<Outcome<Runtime>> {
   let miniflare: Miniflare | undefined;
   try {
-    miniflare = new Miniflare(runtimeConfig(options));
+    const log = workerLog();
+    miniflare = new Miniflare(runtimeConfig(options, log));
     await miniflare.ready;
     const migrated = await migrate(await miniflare.getD1Database("DB", HOME), join(options.root, "migrations"));
-    if (migrated.ok) return done(runtimeOf(miniflare, options));
+    log.open = true;
+    if (migrated.ok) return done(runtimeOf(miniflare, options, log));
     await miniflare.dispose();
     return migrated;
   } catch (error) {
@@ -48,12 +50,12 @@ export async function startRuntime(options: RuntimeOptions): Promise<Outcome<Run
   }
 }
 
-function runtimeOf(miniflare: Miniflare, options: RuntimeOptions): Runtime {
+function runtimeOf(miniflare: Miniflare, options: RuntimeOptions, log: WorkerLog): Runtime {
   return {
     origins: options.regions.map((_region, index) => `http://127.0.0.1:${options.port + index}`),
     async setSecrets(secrets) {
       try {
-        await miniflare.setOptions(runtimeConfig({ ...options, secrets }));
+        await miniflare.setOptions(runtimeConfig({ ...options, secrets }, log));
         return done(null);
       } catch (error) {
         return failed(`The Workers runtime did not take the new secrets: ${reason(error)}`);
@@ -66,14 +68,27 @@ function runtimeOf(miniflare: Miniflare, options: RuntimeOptions): Runtime {
   };
 }
 
-function runtimeConfig(options: RuntimeOptions) {
+interface WorkerLog {
+  /** Before the database is migrated, what the Workers miss in it is no news. */
+  open: boolean;
+  write(entry: { level: string; message: string }): void;
+}
+
+function workerLog(): WorkerLog {
+  return {
+    open: false,
+    write({ level, message }) {
+      if (this.open && (level === "error" || level === "warn")) process.stderr.write(`${message}\n`);
+    },
+  };
+}
+
+function runtimeConfig(options: RuntimeOptions, log: WorkerLog) {
   const workers = options.regions.map((region, index) => regionWorker(options, region, index));
   return convertV4MiniflareOptions({
     resourcePersistencePath: options.statePath,
     log: new Log(LogLevel.ERROR),
-    handleStructuredLogs: ({ level, message }) => {
-      if (level === "error" || level === "warn") process.stderr.write(`${message}\n`);
-    },
+    handleStructuredLogs: (entry) => log.write(entry),
     workers: [...workers, consoleWorker(options.root)],
   });
 }

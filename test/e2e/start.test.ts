@@ -29,14 +29,22 @@ describe("npm start without options", () => {
     expect(statSync(join(picket.data, "picket.json")).mode & 0o777).toBe(0o600);
   });
 
-  it("shows traffic within ten seconds, with every request accounted for", async () => {
-    const health = await poll("requests in the database", 10_000, async () => {
+  it("shows traffic within ten seconds", async () => {
+    const health = await poll("requests reported", 10_000, async () => {
+      const now = await picket.health();
+      return now.telemetry.reported > 100 && now;
+    });
+    expect(health.status).toBe("ok");
+  });
+
+  it("accounts for every request at every moment, and brings them to the database", async () => {
+    // How often a region writes follows the policy's rows a day: some seconds apart here.
+    const { telemetry } = await poll("requests in the database", 30_000, async () => {
       const now = await picket.health();
       expect(unaccounted(now.telemetry)).toBe(0);
       return now.telemetry.stored > 100 && now;
     });
-    expect(health.status).toBe("ok");
-    expect(health.telemetry.dropped).toBe(0);
+    expect(telemetry.dropped).toBe(0);
   });
 
   it("listens with one gateway per region", async () => {
