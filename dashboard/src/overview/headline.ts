@@ -185,9 +185,9 @@ function comparison({ previous, totals, range, telemetry }: Overview): Phrase[] 
     Math.abs(totals.requests - previous.requests) > 100 &&
     (ratio >= TRAFFIC_CHANGED || ratio <= 1 / TRAFFIC_CHANGED)
   ) {
-    said.push({
-      text: `Traffic is ${ratio > 1 ? "up" : "down"} ${formatPercent(Math.abs(totals.requests - previous.requests), previous.requests)}.`,
-    });
+    const share = formatPercent(Math.abs(totals.requests - previous.requests), previous.requests);
+    const change = ratio >= 2 ? `${ratio.toFixed(1)} times what it was` : `${ratio > 1 ? "up" : "down"} ${share}`;
+    said.push({ text: `Traffic is ${change}.` });
   }
   return said.length > 0 || !observed ? said : [{ text: `Otherwise as in ${before}.` }];
 }
