@@ -32,17 +32,6 @@ export class Admin {
     return token === undefined ? failed(`The gateway made no sign-in link: status ${answer.value.status}.`) : done(token);
   }
 
-  /** Requests that have been reported but are not in the database yet; null = not known. */
-  async pending(): Promise<number | null> {
-    try {
-      const response = await fetch(`${this.#base}/_picket/health`, { signal: AbortSignal.timeout(1000) });
-      const { telemetry } = (await response.json()) as { telemetry?: { pending: number } };
-      return telemetry?.pending ?? null;
-    } catch {
-      return null;
-    }
-  }
-
   async #post(path: string, text: string): Promise<Outcome<{ status: number; body: unknown }>> {
     try {
       const headers = { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/yaml" };

@@ -14,7 +14,7 @@ import { watchPolicy } from "./policy-watch.ts";
 import { checkPorts } from "./ports.ts";
 import { Publisher } from "./publisher.ts";
 import { startRuntime } from "./runtime.ts";
-import { Shutdown } from "./shutdown.ts";
+import { awaitReports, Shutdown } from "./shutdown.ts";
 import { unreachableUpstreams } from "./upstreams.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -62,7 +62,7 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
   for (const warning of await unreachableUpstreams(policy.value.services)) say(warning);
   say(announcement({ options, origins: runtime.value.origins, data: data.value.path, policy: policy.value, link: link.value }));
 
-  shutdown.onStop(() => shutdown.drain(admin));
+  shutdown.onStop(awaitReports);
   shutdown.onStop(watchPolicy(source.file, async () => say(await publisher.reload())));
   if (options.demo) {
     const secret = environment.DEVICE_SECRET ?? "";

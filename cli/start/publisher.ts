@@ -1,7 +1,6 @@
 import type { Admin } from "./admin.ts";
 import { type CheckedPolicy, checkPolicy, type PolicySource } from "./checked-policy.ts";
 import { done, type Outcome } from "./outcome.ts";
-
 import type { Runtime } from "./runtime.ts";
 
 /** Brings a policy file into force, at the start and after every change. */
@@ -35,12 +34,14 @@ export class Publisher {
     if (!policy.ok) return `${policy.message}\nPolicy version ${this.#version} stays in force.`;
     if (policy.value.digest === this.#digest) return `The policy has not changed: version ${this.#version} stays in force.`;
     const { secrets } = policy.value;
-    if (JSON.stringify(secrets) !== this.#secrets) {
+    const restarts = JSON.stringify(secrets) !== this.#secrets;
+    if (restarts) {
       const taken = await this.#runtime.setSecrets(secrets);
       if (!taken.ok) return `${taken.message}\nPolicy version ${this.#version} stays in force.`;
     }
     const published = await this.publish(policy.value);
     if (!published.ok) return `${published.message}\nPolicy version ${this.#version} stays in force.`;
-    return `Policy version ${published.value} is in force.`;
+    const why = restarts ? "; the gateways started anew, because a secret is another" : "";
+    return `Policy version ${published.value} is in force${why}.`;
   }
 }

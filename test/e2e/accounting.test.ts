@@ -71,7 +71,7 @@ it("has in the database exactly what the client sent", async () => {
   const statuses = await load();
   const sixth = REQUESTS / 6;
   expect(Object.fromEntries(statuses)).toEqual({ 200: 2 * sixth, 500: sixth, 401: 2 * sixth, 404: sixth });
-  const { telemetry } = await poll("every request is stored", 10_000, async () => {
+  const { telemetry } = await poll("every request is stored", 20_000, async () => {
     const health = await picket.health();
     const { reported, stored, dropped, pending } = health.telemetry;
     expect(stored + dropped + pending).toBe(reported);

@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Picket } from "./picket-process.ts";
-import { API_KEY, environment, policyFile, policyText } from "./policy.ts";
+import { API_KEY, environment, policyFile, policyText, token } from "./policy.ts";
 import { poll } from "./poll.ts";
 import { startUpstream, type Upstream } from "./upstream.ts";
 
@@ -24,8 +25,8 @@ afterAll(async () => {
   await upstream.close();
 });
 
-async function statuses(): Promise<number[]> {
-  const answers = picket.origins.map((origin) => fetch(`${origin}/things/1`, { headers: { "X-Api-Key": API_KEY } }));
+async function statuses(headers: Record<string, string> = { "X-Api-Key": API_KEY }): Promise<number[]> {
+  const answers = picket.origins.map((origin) => fetch(`${origin}/things/1`, { headers }));
   return Promise.all(
     answers.map(async (answer) => {
       const { status, body } = await answer;
@@ -56,4 +57,15 @@ it("keeps the last good policy, and says what is wrong with the new one", async 
   await picket.says(new RegExp(`Policy version ${version} stays in force`), EFFECTIVE_MS);
   expect(await statuses()).toEqual([200, 200, 200]);
   expect((await picket.health()).policy.version).toBe(version);
+});
+
+it("takes a secret that the policy did not name before", async () => {
+  const secret = "another-secret-that-is-long-enough-for-hs256";
+  writeFileSync(join(dirname(file), "token-secret"), `${secret}\n`);
+  writeFileSync(file, text.replace("env:E2E_TOKEN_SECRET", "file:token-secret"));
+  await picket.says(/is in force; the gateways started anew/, 10_000);
+  const signed = { Authorization: `Bearer ${await token("device-1", "things:read", secret)}` };
+  expect(await statuses(signed)).toEqual([200, 200, 200]);
+  const before = { Authorization: `Bearer ${await token("device-1")}` };
+  expect(await statuses(before)).toEqual([401, 401, 401]);
 });

@@ -56,7 +56,7 @@ authenticators:
 limits:
   - { name: per-caller, by: principal, rate: ${perCaller.rate}/1m, burst: ${perCaller.burst} }
   - { name: one-a-minute, by: principal, rate: 1/1m, burst: 1 }
-telemetry: { rowsPerDay: 1000000, retainDays: 1 }
+telemetry: { rowsPerDay: 100000000, retainDays: 1 }
 `;
 }
 
@@ -67,7 +67,7 @@ export function policyFile(text: string): string {
   return file;
 }
 
-export function token(subject: string, scope = "things:read"): Promise<string> {
+export function token(subject: string, scope = "things:read", secret = SECRET): Promise<string> {
   return new SignJWT({ scope })
     .setProtectedHeader({ alg: "HS256", kid: "k1" })
     .setIssuer("https://id.test")
@@ -75,5 +75,5 @@ export function token(subject: string, scope = "things:read"): Promise<string> {
     .setSubject(subject)
     .setIssuedAt()
     .setExpirationTime("10m")
-    .sign(new TextEncoder().encode(SECRET));
+    .sign(new TextEncoder().encode(secret));
 }
