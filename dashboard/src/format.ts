@@ -73,6 +73,11 @@ export function formatAge(ms: number): string {
   return `${(seconds / 86_400).toFixed(0)}${THIN}d`;
 }
 
+/** The length of one step, whole: "2 s", "1 min", "15 min". */
+export function formatStep(ms: number): string {
+  return ms < 60_000 ? `${ms / 1000}${THIN}s` : `${ms / 60_000}${THIN}min`;
+}
+
 /** Binary sizes: 812 → 812 B, 1536 → 1.5 KiB. */
 export function formatBytes(bytes: number): string {
   let scaled = bytes;

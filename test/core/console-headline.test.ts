@@ -106,6 +106,18 @@ describe("the headline", () => {
     expect(say(overview({ reasons }, attack))).toMatch(/^Eastern North America refuses 7\.0 %, mostly token_expired\./);
   });
 
+  it("names the most frequent reason where none stands for most", () => {
+    const reason = (name: string, requests: number) => ({
+      reason: name,
+      verdict: "refuse" as const,
+      service: "f",
+      operation: "/a",
+      requests,
+    });
+    const reasons = [reason("rate_limited", 600), reason("token_expired", 500), reason("scope_missing", 414)];
+    expect(say(overview({ reasons }, attack))).toContain("Most frequent: rate_limited, 40 % of all refusals. Elsewhere");
+  });
+
   it("speaks of Picket where regions are alike or there is only one", () => {
     expect(say(overview({}, [region("weur", 1000, 70), region("enam", 1000, 65)]))).toMatch(/^Picket refuses 6\.8 %\./);
     expect(say(overview({}, [region("local", 1000, 70)]))).toMatch(/^Picket refuses 7\.0 %\./);

@@ -5,7 +5,7 @@ import { readLiveMessage } from "../../dashboard/src/client.ts";
 import { reconnectDelayMs } from "../../dashboard/src/live/backoff.ts";
 import { curlCommand } from "../../dashboard/src/live/curl.ts";
 import { EventLog } from "../../dashboard/src/live/event-log.ts";
-import { matchesFilters } from "../../dashboard/src/live/filter.ts";
+import { matchesFilters, operationLabel } from "../../dashboard/src/live/filter.ts";
 import { describeFreshness } from "../../dashboard/src/live/freshness.ts";
 import { commandOf } from "../../dashboard/src/live/keymap.ts";
 import { PulseRing, RING_STEPS } from "../../dashboard/src/live/pulse-ring.ts";
@@ -275,6 +275,13 @@ it("matches an event only where every filter does", () => {
   ]) {
     expect(matchesFilters(one, filters)).toBe(false);
   }
+});
+
+it("names an operation of any method by what it is, in the totals as in each event", () => {
+  expect(operationLabel({ method: "*", operation: "(no service)" })).toBe(
+    operationLabel({ method: "GET", operation: "(no service)" }),
+  );
+  expect(matchesFilters(event(1, { operation: "(undocumented)" }), { operation: "(undocumented)" })).toBe(true);
 });
 
 it("leaves keys with modifiers, typing and a focused control's own keys alone", () => {

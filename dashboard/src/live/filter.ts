@@ -1,9 +1,9 @@
 import type { LiveEvent } from "../api-types.ts";
 import { type FilterKey, type Filters, filterKeys } from "../view/url-state.ts";
 
-/** "GET /orders/{id}": how an operation is named in filters and tables. */
+/** "GET /orders/{id}": how an operation is named in filters and tables. Those of any method go by what they are: "(no service)". */
 export function operationLabel({ method, operation }: { method: string; operation: string }): string {
-  return method === "" ? operation : `${method} ${operation}`;
+  return method === "" || method === "*" || operation.startsWith("(") ? operation : `${method} ${operation}`;
 }
 
 const readers: Readonly<Record<FilterKey, (event: LiveEvent) => string>> = {

@@ -104,6 +104,7 @@ function describeRefusing(overview: Overview, worst: RegionSeries | undefined, n
   const first = [subject, { text: " refuses " }, share, ...(cause ? [{ text: ", mostly " }, ...cause] : []), { text: "." }];
   const second: Phrase[] = [];
   if (whose && why) second.push({ text: "Mostly " }, ...why, { text: "." });
+  if (!why) second.push(...commonestReason(overview));
   if (worst) {
     const requests = totals.requests - worst.requests;
     second.push({ text: `Elsewhere ${formatPercent(totals.refused - worst.refused, requests)} is refused.` });
@@ -148,6 +149,14 @@ function dominantPrincipal(overview: Overview, refusedInScope: number): Phrase[]
       { text: principal, tone: "refuse", filter: { key: "principal", value: principal } },
     ];
   }
+}
+
+/** No reason stands for most: the most frequent one, and how little of all it is. */
+function commonestReason({ reasons, totals }: Overview): Phrase[] {
+  const top = reasons.find(({ verdict }) => verdict === "refuse");
+  if (!top || totals.refused === 0) return [];
+  const name: Phrase = { text: top.reason, tone: "refuse", filter: { key: "reason", value: top.reason } };
+  return [{ text: "Most frequent: " }, name, { text: `, ${formatPercent(top.requests, totals.refused)} of all refusals.` }];
 }
 
 function dominantReason(overview: Overview, refusedInScope: number): Phrase[] | undefined {

@@ -25,7 +25,8 @@ export function curveOf(bars: Bars, heightPx: number, read: (step: Step) => numb
   let area = "";
   for (const { start, values } of runs(rates)) {
     const points = values.map((rate, index) => `${x(start + index)} ${y(rate)}`).join("L");
-    line += `M${points}`;
+    // A point alone would leave no mark: a line to itself does, with round ends.
+    line += values.length === 1 ? `M${points}L${points}` : `M${points}`;
     area += `M${x(start)} ${heightPx}L${points}L${x(start + values.length - 1)} ${heightPx}Z`;
   }
   return { line, area, top, last: rates.findLast((rate) => rate !== null) ?? null };
