@@ -1,0 +1,90 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { browserPath, launchBrowser } from "./browser.ts";
+import { Picket } from "./picket-process.ts";
+
+const REGIONS = ["weur", "enam", "apac"];
+const LIFE_MS = 10_000;
+
+/** Everything that a page should never do. */
+interface Faults {
+  said: string[];
+  foreign: string[];
+}
+
+function watch(page: Page, origin: string): Faults {
+  const faults: Faults = { said: [], foreign: [] };
+  page.on("console", (message) => {
+    // A violated Content-Security-Policy is told here too.
+    if (message.type() === "error" || message.type() === "warning") faults.said.push(message.text());
+  });
+  page.on("pageerror", (error) => faults.said.push(error.message));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.origin !== origin && url.protocol !== "data:") faults.foreign.push(request.url());
+  });
+  page.on("websocket", (socket) => {
+    if (new URL(socket.url()).host !== new URL(origin).host) faults.foreign.push(socket.url());
+  });
+  return faults;
+}
+
+describe.skipIf(browserPath === null)("the console in Chromium", () => {
+  let picket: Picket;
+  let browser: Browser;
+  beforeAll(async () => {
+    [picket, browser] = await Promise.all([Picket.start({ args: [], regions: 3 }), launchBrowser()]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await picket.stop();
+    picket.remove();
+  });
+
+  it("shows live requests of three regions and refusals, through the printed link, in either theme", async () => {
+    const page = await (await browser.newContext({ viewport: { width: 1440, height: 1000 } })).newPage();
+    const faults = watch(page, picket.home);
+    const response = await page.goto(picket.consoleLink);
+    const policy = response?.headers()["content-security-policy"] ?? "";
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'"]) {
+      expect(policy).toContain(part);
+    }
+    const live = page.getByRole("table", { name: /latest requests/i });
+    for (const region of REGIONS)
+      await live
+        .getByRole("row", { name: new RegExp(region) })
+        .first()
+        .waitFor({ timeout: LIFE_MS });
+    await live
+      .getByRole("row", { name: /refuse/ })
+      .first()
+      .waitFor({ timeout: LIFE_MS });
+    const regions = page.getByRole("table", { name: /^regions/i });
+    for (const region of REGIONS) await regions.getByText(region, { exact: true }).waitFor({ timeout: LIFE_MS });
+    await page.getByRole("heading", { name: /by reason/i }).waitFor();
+    await page
+      .getByText(/signature_invalid|token_expired|token_malformed|rate_limited/)
+      .first()
+      .waitFor({ timeout: LIFE_MS });
+    const screenshots = mkdtempSync(join(tmpdir(), "picket-console-"));
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const image = await page.screenshot({ path: join(screenshots, `${colorScheme}.png`) });
+      expect(image.length).toBeGreaterThan(20_000);
+    }
+    console.log(`screenshots: ${screenshots}`);
+    expect(page.url()).not.toContain("sign-in=");
+    expect(faults).toEqual({ said: [], foreign: [] });
+  });
+
+  it("signs nobody in with a link that was used", async () => {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(picket.consoleLink);
+    await page.getByRole("heading", { name: "This sign-in link no longer works" }).waitFor({ timeout: LIFE_MS });
+    const overview = await page.request.get(`${picket.home}/_picket/api/v1/overview?range=5m`);
+    expect(overview.status()).toBe(401);
+  });
+});
