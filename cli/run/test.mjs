@@ -16,7 +16,7 @@ function deployments() {
 }
 
 const checks = [
-  { says: "biome ci", command: ["biome", "ci", "--error-on-warnings"] },
+  { says: "biome ci", command: ["biome", "ci", "--error-on-warnings", "--colors=off"] },
   { says: "tsc (worker)", command: ["tsc", "-p", "tsconfig.json"] },
   { says: "tsc (command line)", command: ["tsc", "-p", "cli/tsconfig.json"] },
   {
