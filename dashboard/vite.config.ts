@@ -1,6 +1,9 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
+// A test runner that builds sets NODE_ENV=test, and Svelte would then ship its development checks: 8 KB more on the wire.
+if (process.argv.includes("build")) process.env.NODE_ENV = "production";
+
 /** The console is served under /_picket/ from the ASSETS binding, so it is built into that folder of the asset directory. */
 export default defineConfig({
   root: import.meta.dirname,
