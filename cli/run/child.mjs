@@ -20,12 +20,28 @@ const children = new Set();
 
 /** Hands SIGINT, SIGTERM and SIGHUP on to every child; each decides how to end, and the runner ends after them. */
 export function forwardSignals() {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => {
-      if (children.size === 0) process.exit(128 + constants.signals[signal]);
-      for (const child of children) child.kill(signal);
-    });
-  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(signal));
+  endWithNpm();
+}
+
+function end(signal) {
+  if (children.size === 0) process.exit(128 + constants.signals[signal]);
+  for (const child of children) child.kill(signal);
+}
+
+/**
+ * npm runs a script in a shell. A signal to npm ends that shell, which passes nothing on: all that this process sees is that
+ * it has another parent.
+ */
+function endWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    end("SIGTERM");
+  }, 200);
+  timer.unref();
 }
 
 function start(command, args, stdio) {

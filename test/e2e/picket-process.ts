@@ -29,6 +29,8 @@ export interface StartRequest {
   env?: Record<string, string>;
   data?: string;
   port?: number;
+  /** Through npm and in a process group of its own, as on a terminal. */
+  npm?: boolean;
 }
 
 /** `npm start` as a user would run it, on ports and in a data directory of its own. */
@@ -55,11 +57,16 @@ export class Picket {
   }
 
   /** Spawns without waiting for anything. */
-  static async spawn({ args, regions = 1, env = {}, data, port }: StartRequest): Promise<Picket> {
+  static async spawn({ args, regions = 1, env = {}, data, port, npm = false }: StartRequest): Promise<Picket> {
     const first = port ?? (await freePorts(regions));
     const directory = data ?? join(mkdtempSync(join(tmpdir(), "picket-e2e-")), "data");
-    const all = ["cli/run.mjs", "start", "--port", String(first), "--data", directory, ...args];
-    const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+    const options = ["--port", String(first), "--data", directory, ...args];
+    const [command, ...before] = npm ? ["npm", "start", "--"] : [process.execPath, "cli/run.mjs", "start"];
+    const child = spawn(command, [...before, ...options], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+      detached: npm,
+    });
     return new Picket(first, directory, regions, child);
   }
 

@@ -25,6 +25,15 @@ export function isRunning(pid: number): boolean {
   return readStat(pid).some((stat) => stat.state !== "Z");
 }
 
+/** Program and arguments, separated by blanks; "" once it has ended. */
+export function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
 /** proc(5): pid (name) state parent … */
 function readStat(pid: number): (Running & { state: string; parent: number })[] {
   try {

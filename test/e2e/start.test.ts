@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Accounts, type Health, Picket } from "./picket-process.ts";
 import { poll } from "./poll.ts";
-import { descendants, isRunning } from "./processes.ts";
+import { commandLine, descendants, isRunning } from "./processes.ts";
 
 function unaccounted({ reported, stored, dropped, pending }: Accounts): number {
   return reported - stored - dropped - pending;
@@ -71,6 +71,32 @@ describe("npm start without options", () => {
       await again.stop();
     }
   });
+});
+
+describe("npm start that is stopped", () => {
+  async function stopped(stop: (npm: number) => void): Promise<void> {
+    const picket = await Picket.start({ args: ["--no-demo"], regions: 3, npm: true });
+    const started = descendants(picket.pid);
+    expect(started.some((process) => process.name.startsWith("workerd"))).toBe(true);
+    stop(picket.pid);
+    await poll("no process is left", 10_000, () => started.every((process) => !isRunning(process.pid)));
+    await expect(fetch(picket.home)).rejects.toThrow();
+    picket.remove();
+  }
+
+  it("by Ctrl-C, which reaches every process of the terminal, leaves nothing behind", () =>
+    stopped((npm) => process.kill(-npm, "SIGINT")));
+
+  it("by a signal to npm alone leaves nothing behind", () => stopped((npm) => process.kill(npm, "SIGTERM")));
+
+  it("by the task runner's sudden end leaves nothing behind", () =>
+    stopped((npm) => {
+      const runner = descendants(npm).find(
+        ({ pid }) => commandLine(pid).includes("cli/run.mjs") && !commandLine(pid).startsWith("sh"),
+      );
+      if (runner === undefined) throw new Error("the task runner was not found");
+      process.kill(runner.pid, "SIGKILL");
+    }));
 });
 
 describe("npm start that cannot", () => {
