@@ -11,7 +11,7 @@ export interface Actor {
 }
 
 export interface Stage {
-  caller: Caller;
+  caller: Pick<Caller, "send">;
   random: Random;
   regions: number;
   devices: number;

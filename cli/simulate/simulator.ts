@@ -1,5 +1,5 @@
-import { seededRandom } from "../random.ts";
-import { cast } from "./actors.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { type Actor, cast } from "./actors.ts";
 import { Caller, type CallerCounts } from "./caller.ts";
 
 export interface SimulatorOptions {
@@ -22,6 +22,18 @@ export interface Simulator {
 
 const TICK_MS = 100;
 
+/**
+ * What everyone does in one tick. Simulated time counts ticks, not milliseconds: on a slow machine the same requests come
+ * later, not other ones.
+ */
+export async function playTick(actors: readonly Actor[], random: Random, tick: number, nowMs: () => number): Promise<void> {
+  const elapsedSeconds = (tick * TICK_MS) / 1000;
+  for (const actor of actors) {
+    const count = random.poisson((actor.rate(elapsedSeconds) * TICK_MS) / 1000);
+    for (let i = 0; i < count; i++) await actor.act(nowMs());
+  }
+}
+
 /** Plays simulated devices, a partner and a few attackers against gateways until it is stopped. */
 export function startSimulator({ targets, seed, devices, secret, nowMs }: SimulatorOptions): Simulator {
   const caller = new Caller(targets);
@@ -30,15 +42,7 @@ export function startSimulator({ targets, seed, devices, secret, nowMs }: Simula
   let ticks = 0;
   let acting: Promise<void> | null = null;
 
-  // Simulated time counts ticks, not milliseconds: on a slow machine the same requests come later, not other ones.
-  const tick = async () => {
-    const elapsedSeconds = (ticks * TICK_MS) / 1000;
-    ticks += 1;
-    for (const actor of actors) {
-      const count = random.poisson((actor.rate(elapsedSeconds) * TICK_MS) / 1000);
-      for (let i = 0; i < count; i++) await actor.act(nowMs());
-    }
-  };
+  const tick = () => playTick(actors, random, ticks++, nowMs);
   const timer = setInterval(() => {
     acting ??= tick().finally(() => {
       acting = null;
