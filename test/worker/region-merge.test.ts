@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import core from "../../wasm/build/core.wasm";
 import type { RollupRow } from "../../worker/db/rollups.ts";
+import { bootCore, type CoreExports } from "../../worker/engine/core.ts";
 import { IsolateMemory } from "../../worker/region/isolate-memory.ts";
 import { coarsen, KeyedRows } from "../../worker/region/keyed-rows.ts";
 import { Pulse } from "../../worker/region/pulse.ts";
@@ -8,6 +10,14 @@ import type { SampledEvent } from "../../worker/region/report.ts";
 import { rollupKind } from "../../worker/region/row-kinds.ts";
 import { equalShares, SampleUnion } from "../../worker/region/sample-union.ts";
 import { NOON_MS, sample } from "./region-fixture.ts";
+
+/** The part of the core that this file holds the region's merge against. */
+interface CoreSampler {
+  sampler_new(k: number): number;
+  sampler_offer(handle: number, stratum: number, priority: number, weight: number, threshold: number): number;
+  sampler_take(handle: number): number;
+  sampler_list(handle: number): number;
+}
 
 describe("samples", () => {
   const K = 5;
@@ -41,6 +51,38 @@ describe("samples", () => {
           expect(union.peek()).toEqual(take(all, K));
         },
       ),
+    );
+  });
+
+  it("are re-taken by the core's own rule, thresholds of earlier samplings included", () => {
+    const wasm = bootCore(core, new Uint8Array(32).fill(7), 1024, 8) as CoreExports & CoreSampler;
+    const handle = wasm.sampler_new(K);
+    const items = fc.array(
+      fc.record({
+        stratum: fc.nat(5),
+        priority: fc.double({ min: 1.001, max: 1e6, noNaN: true }),
+        threshold: fc.double({ min: 0, max: 1e6, noNaN: true }),
+      }),
+      { maxLength: 80 },
+    );
+    fc.assert(
+      fc.property(items, (all) => {
+        const union = new SampleUnion(6, K);
+        const slots = new Map<number, number>();
+        for (const item of all) {
+          union.offer(sample(item));
+          const slot = wasm.sampler_offer(handle, item.stratum, item.priority, 1, item.threshold);
+          if (slot >= 0) slots.set(slot, item.priority);
+        }
+        const view = new DataView(wasm.memory.buffer);
+        const listed = Array.from({ length: wasm.sampler_take(handle) }, (_, index) => {
+          const at = wasm.sampler_list(handle) + index * 24;
+          return [view.getUint32(at + 4, true), slots.get(view.getUint32(at, true)), view.getFloat64(at + 8, true)];
+        });
+        const kept = union.peek().map(({ stratum, priority, threshold }) => [stratum, priority, threshold]);
+        const sorted = (rows: (number | undefined)[][]) => rows.map((row) => row.join(" ")).sort();
+        expect(sorted(kept)).toEqual(sorted(listed));
+      }),
     );
   });
 

@@ -1,16 +1,17 @@
 import type { SampledEvent } from "./report.ts";
 
 interface Stratum {
-  /** Largest priority that was left out; every kept priority is above it. */
+  /** Largest priority that was left out here; every kept priority is above it. */
   threshold: number;
   /** Kept events, largest priority first. */
   kept: SampledEvent[];
 }
 
 /**
- * The union of many isolates' samples, re-taken: per stratum the k largest priorities, and the largest one left out as
- * threshold. Bottom-k samples merge exactly: the result is the sample that one sampler would have taken from all requests
- * (Cohen and Kaplan, PODC 2007), whatever the order of the reports.
+ * The union of many isolates' samples, re-taken: per stratum the k largest priorities, each with the larger of the threshold that
+ * it was sampled with and the largest priority left out here. Samples of one k merge exactly: the result is what one sampler
+ * would have taken from all requests (Cohen and Kaplan, PODC 2007), whatever the order of the reports. The rule is the core's
+ * own (wasm/core/sampler.ts); a test holds the two together.
  */
 export class SampleUnion {
   readonly #most: number;
@@ -28,15 +29,16 @@ export class SampleUnion {
 
   offer(event: SampledEvent): void {
     const stratum = this.#strata[event.stratum];
-    if (!stratum) return;
+    if (!stratum || event.priority <= stratum.threshold) return;
     insertByPriority(stratum.kept, event);
-    raise(stratum, event.threshold);
     cut(stratum, this.#most);
   }
 
-  /** What is kept now, each event with its stratum's threshold. Nothing changes. */
+  /** What is kept now, each event with its final threshold. Nothing changes. */
   peek(): SampledEvent[] {
-    return this.#strata.flatMap(({ kept, threshold }) => kept.map((event) => ({ ...event, threshold })));
+    return this.#strata.flatMap(({ kept, threshold }) =>
+      kept.map((event) => ({ ...event, threshold: Math.max(event.threshold, threshold) })),
+    );
   }
 
   /** At most `limit` events, an equal share for each stratum that has so many; the union starts anew. */
@@ -66,16 +68,12 @@ function insertByPriority(kept: SampledEvent[], event: SampledEvent): void {
   kept.splice(low, 0, event);
 }
 
-function raise(stratum: Stratum, threshold: number): void {
-  if (threshold > stratum.threshold) stratum.threshold = threshold;
-  while (stratum.kept.length > 0 && (stratum.kept.at(-1)?.priority ?? 0) <= stratum.threshold) stratum.kept.pop();
-}
-
+/** Leaves out all but the `most` largest priorities. */
 function cut(stratum: Stratum, most: number): void {
   const left = stratum.kept[most];
   if (!left) return;
   stratum.kept.length = most;
-  raise(stratum, left.priority);
+  stratum.threshold = left.priority;
 }
 
 /** Splits `total` among takers who want at most `wants[i]` each: equal shares, what one does not want goes to the others. */
