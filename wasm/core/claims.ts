@@ -5,11 +5,11 @@ import { isHeaderSafe, isHeaderWord } from "./header-safe";
 import { refAt, stringAddress, stringLength } from "./image";
 import { itemAddress, itemIsText, itemLength, nextItem } from "./json-array";
 import { isInteger, numberValue } from "./json-number";
-import { memberKeyed, memberKind, memberLength, memberNamed, memberSetText, memberValue } from "./json-object";
-import { loneSurrogate, textTake, unescape, unescaped } from "./json-string";
-import { KIND_ARRAY, KIND_ESCAPED, KIND_NUMBER, KIND_STRING } from "./json-value";
+import { memberIsText, memberKeyed, memberKind, memberLength, memberNamed, memberValue } from "./json-object";
+import { textTake } from "./json-string";
+import { KIND_ARRAY, KIND_NUMBER } from "./json-value";
+import { policyTextIs } from "./policy-text";
 import { CLAIMS_MEMBERS } from "./scratch";
-import { bytesEqual } from "./text";
 
 // Names as memberKeyed takes them: their bytes, first byte lowest.
 const ISS: u64 = 0x737369;
@@ -49,23 +49,12 @@ export function claimLength(index: i32): i32 {
   return load<i32>(CUSTOM + (<usize>index << 3), 4);
 }
 
-/** Undoes a member's escapes; false when it is no string, or one that UTF-8 cannot hold. */
-export function isText(member: usize): bool {
-  const kind = memberKind(member);
-  if (kind != KIND_ESCAPED) return kind == KIND_STRING;
-  const from = memberValue(member);
-  const length = unescape(from, from + memberLength(member));
-  if (loneSurrogate) return false; // stays escaped, so that it is refused again
-  memberSetText(member, unescaped, length);
-  return true;
-}
-
 /** Reads `iss`, by which an authenticator claims the token; false when it is malformed. */
 export function issuerRead(): bool {
   issuerLength = -1;
   const issuer = memberKeyed(CLAIMS_MEMBERS, ISS, 3);
   if (issuer == 0) return true;
-  if (!isText(issuer)) return false;
+  if (!memberIsText(issuer)) return false;
   issuerAddress = memberValue(issuer);
   issuerLength = memberLength(issuer);
   return true;
@@ -89,7 +78,7 @@ export function claimsJudge(authenticator: usize, nowMs: f64): i32 {
 
 function isTextOrAbsent(key: u64, length: i32): bool {
   const member = memberKeyed(CLAIMS_MEMBERS, key, length);
-  return member == 0 || isText(member);
+  return member == 0 || memberIsText(member);
 }
 
 /**
@@ -104,11 +93,16 @@ function dateOf(key: u64, absent: f64): f64 {
   return isFinite(value) ? value : NaN;
 }
 
+function isNumberOrAbsent(key: u64): bool {
+  const member = memberKeyed(CLAIMS_MEMBERS, key, 3);
+  return member == 0 || memberKind(member) == KIND_NUMBER;
+}
+
 /** exp is required; both ends count in whole seconds, as in jose, and are widened by the tolerance. */
 function timesJudge(nowMs: f64, toleranceS: f64): i32 {
   const expires = dateOf(EXP, Infinity);
   const notBefore = dateOf(NBF, -Infinity);
-  if (isNaN(expires) || isNaN(notBefore) || isNaN(dateOf(IAT, 0))) return abi.REASON_CLAIMS_MALFORMED;
+  if (isNaN(expires) || isNaN(notBefore) || !isNumberOrAbsent(IAT)) return abi.REASON_CLAIMS_MALFORMED;
   if (expires == Infinity) return abi.REASON_TOKEN_WITHOUT_EXPIRY;
   const nowS = Math.floor(nowMs / 1000);
   if (expires <= nowS - toleranceS) return abi.REASON_TOKEN_EXPIRED;
@@ -129,7 +123,7 @@ function audienceJudge(authenticator: usize): i32 {
       if (!found) found = isAmong(itemAddress, itemLength, first, count);
     }
   } else {
-    if (!isText(member)) return abi.REASON_CLAIMS_MALFORMED;
+    if (!memberIsText(member)) return abi.REASON_CLAIMS_MALFORMED;
     if (!found) found = isAmong(memberValue(member), memberLength(member), first, count);
   }
   return found ? abi.REASON_NONE : abi.REASON_AUDIENCE_MISMATCH;
@@ -137,8 +131,7 @@ function audienceJudge(authenticator: usize): i32 {
 
 function isAmong(address: usize, length: i32, first: i32, count: i32): bool {
   for (let i = first; i < first + count; i++) {
-    const string = refAt(i);
-    if (stringLength(string) == length && bytesEqual(stringAddress(string), address, length)) return true;
+    if (policyTextIs(refAt(i), address, length)) return true;
   }
   return false;
 }
@@ -150,7 +143,7 @@ function principalRead(): bool {
     principalLength = max(issuerLength, 0);
     return principalLength == 0 || isHeaderWord(principalAddress, principalLength);
   }
-  if (!isText(subject)) return false;
+  if (!memberIsText(subject)) return false;
   principalAddress = memberValue(subject);
   principalLength = memberLength(subject);
   return isHeaderWord(principalAddress, principalLength);
@@ -165,7 +158,7 @@ function scopesRead(): bool {
     if (member == 0) return true;
     if (memberKind(member) == KIND_ARRAY) return scopesJoin(member) && isHeaderSafe(scopesAddress, scopesLength);
   }
-  if (!isText(member)) return false;
+  if (!memberIsText(member)) return false;
   scopesAddress = memberValue(member);
   scopesLength = memberLength(member);
   return isHeaderSafe(scopesAddress, scopesLength);
@@ -205,7 +198,7 @@ function customRead(authenticator: usize): void {
 }
 
 function isKey(member: usize): bool {
-  if (memberKind(member) != KIND_NUMBER) return isText(member);
+  if (memberKind(member) != KIND_NUMBER) return memberIsText(member);
   const at = memberValue(member);
   return isInteger(at, at + memberLength(member));
 }

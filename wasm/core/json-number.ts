@@ -5,7 +5,26 @@ function isDigit(at: usize): bool {
   return <u32>load<u8>(at) - 0x30 < 10;
 }
 
+/** True when all bytes are digits: each high nibble is 3, and stays 3 when 6 is added. */
+@inline
+function areDigits(eight: u64): bool {
+  const high = eight & 0xf0f0f0f0f0f0f0f0;
+  const highAfter = (eight + 0x0606060606060606) & 0xf0f0f0f0f0f0f0f0;
+  return (high | (highAfter >> 4)) == 0x3333333333333333;
+}
+
+/** The number that eight digits make, the first of them in the lowest byte: pairs, then pairs of pairs, then both halves. */
+@inline
+function eightDigits(text: u64): u64 {
+  const digits = text - 0x3030303030303030;
+  const pairs = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ff;
+  const fours = (pairs * 100 + (pairs >> 16)) & 0x0000ffff0000ffff;
+  return (fours * 10000 + (fours >> 32)) & 0xffffffff;
+}
+
+/** Reads up to 7 bytes past the digits. */
 function digitsEnd(at: usize): usize {
+  if (areDigits(load<u64>(at))) at += 8;
   while (isDigit(at)) at++;
   return at;
 }
@@ -45,6 +64,10 @@ export function numberValue(at: usize, end: usize): f64 {
   let digits: u64 = 0;
   let power = 0; // the value is digits × 10^power
   let inFraction = false;
+  if (at + 8 <= end && areDigits(load<u64>(at))) { // a date has ten digits
+    digits = eightDigits(load<u64>(at));
+    at += 8;
+  }
   for (; at < end; at++) {
     const c = <u32>load<u8>(at);
     if (c == 0x2e) {
@@ -62,27 +85,20 @@ export function numberValue(at: usize, end: usize): f64 {
   return negative ? -value : value;
 }
 
-/** The exponent's value; further than a double can reach it need not be exact. */
+/** The exponent's value; 9999 stands for all that no double can reach. */
 function exponentValue(at: usize, end: usize): i32 {
   const negative = load<u8>(at) == 0x2d;
   if (negative || load<u8>(at) == 0x2b) at++;
   let value = 0;
-  for (; at < end; at++) value = min(value * 10 + <i32>(load<u8>(at) - 0x30), 100000);
+  for (; at < end; at++) value = min(value * 10 + <i32>(load<u8>(at) - 0x30), 9999);
   return negative ? -value : value;
 }
 
-/** value × 10^power; powers up to 10^22 are exact doubles, so such a scaling rounds once. */
+/** value × 10^power. Powers of ten up to 10^22 are exact doubles, so that one step rounds once. */
 function scale(value: f64, power: i32): f64 {
-  if (value == 0) return 0;
-  for (; power > 22 && value < Infinity; power -= 22) value *= 1e22;
-  for (; power < -22 && value > 0; power += 22) value /= 1e22;
-  if (power == 0 || value == Infinity) return value;
-  return power > 0 ? value * smallPower(power) : value / smallPower(-power);
-}
-
-/** 10^power for 0 < power ≤ 22, exact. */
-function smallPower(power: i32): f64 {
-  let result: f64 = 1;
-  for (; power > 0; power--) result *= 10;
-  return result;
+  for (; power > 22; power -= 22) value *= 1e22;
+  for (; power < -22; power += 22) value /= 1e22;
+  let factor: f64 = 1;
+  for (let left = abs(power); left > 0; left--) factor *= 10;
+  return power < 0 ? value / factor : value * factor;
 }

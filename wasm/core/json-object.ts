@@ -4,7 +4,7 @@ import { MAX_CLAIMS } from "../abi";
 import {
   JSON_DUPLICATE, JSON_MALFORMED, JSON_TOO_MANY, KIND_ESCAPED, KIND_STRING, jsonFail, skipSpace, valueEnd, valueKind,
 } from "./json-value";
-import { stringEnd, stringEscaped, unescape, unescaped } from "./json-string";
+import { loneSurrogate, shortStringEnd, stringEscaped, unescape, unescaped } from "./json-string";
 import { MEMBER_SIZE } from "./scratch";
 import { bytesEqual } from "./text";
 
@@ -35,11 +35,15 @@ export function memberKind(member: usize): i32 {
   return load<i32>(member, VALUE_KIND);
 }
 
-/** The text of a string member is now at `address`. */
-export function memberSetText(member: usize, address: usize, length: i32): void {
-  store<u32>(member, address, VALUE);
-  store<i32>(member, length, VALUE_LENGTH);
-  store<i32>(member, KIND_STRING, VALUE_KIND);
+/** Undoes a member's escapes; false when it is no string, or one that UTF-8 cannot hold. */
+export function memberIsText(member: usize): bool {
+  const kind = memberKind(member);
+  if (kind != KIND_ESCAPED) return kind == KIND_STRING;
+  const from = memberValue(member);
+  const length = unescape(from, from + memberLength(member));
+  if (loneSurrogate) return false; // stays escaped, so that it is refused again
+  setValue(member, unescaped, unescaped + length, KIND_STRING);
+  return true;
 }
 
 /** The name's last eight bytes: namespaced names (https://…/roles) differ at their end. */
@@ -87,7 +91,7 @@ export function membersEnd(at: usize, table: usize): usize {
 function readName(at: usize, table: usize, member: usize, count: i32): usize {
   if (load<u8>(at) != 0x22) return jsonFail(JSON_MALFORMED);
   let name = at + 1;
-  const end = stringEnd(name);
+  const end = shortStringEnd(name);
   if (end == 0) return jsonFail(JSON_MALFORMED);
   let length = <i32>(end - name);
   if (stringEscaped) {
@@ -108,14 +112,22 @@ function readName(at: usize, table: usize, member: usize, count: i32): usize {
 /** Reads the value at `at` into `member`; returns the address behind it, 0 when it is malformed. */
 @inline
 function readValue(at: usize, member: usize): usize {
+  if (load<u8>(at) == 0x22) {
+    const end = shortStringEnd(at + 1);
+    if (end == 0) return jsonFail(JSON_MALFORMED);
+    setValue(member, at + 1, end, stringEscaped ? KIND_ESCAPED : KIND_STRING);
+    return end + 1;
+  }
   const end = valueEnd(at, 1);
-  if (end == 0) return 0;
-  const kind = valueKind(at);
-  const quotes: usize = kind == KIND_STRING ? 1 : 0;
-  store<u32>(member, at + quotes, VALUE);
-  store<i32>(member, <i32>(end - at - 2 * quotes), VALUE_LENGTH);
-  store<i32>(member, quotes && stringEscaped ? KIND_ESCAPED : kind, VALUE_KIND);
+  if (end != 0) setValue(member, at, end, valueKind(at));
   return end;
+}
+
+@inline
+function setValue(member: usize, from: usize, to: usize, kind: i32): void {
+  store<u32>(member, from, VALUE);
+  store<i32>(member, <i32>(to - from), VALUE_LENGTH);
+  store<i32>(member, kind, VALUE_KIND);
 }
 
 /** The member of that name among those read so far, 0 = none: for the rare case that two names share a hash. */
@@ -134,21 +146,16 @@ function isNamed(member: usize, name: usize, length: i32, key: u64): bool {
 }
 
 /** The member of that name, 0 = none. */
-@inline
 export function memberNamed(table: usize, name: usize, length: i32): usize {
-  return memberWith(table, name, length, nameKey(name, length));
+  const key = nameKey(name, length);
+  return load<u8>(table + nameHash(key, length)) == 0 ? 0 : memberAmong(table, name, length, key);
 }
 
 /** The member whose name has `length` ≤ 8 bytes, which are those of `key`, lowest first; 0 = none. */
 @inline
 export function memberKeyed(table: usize, key: u64, length: i32): usize {
-  return memberWith(table, 0, length, key);
-}
-
-@inline
-function memberWith(table: usize, name: usize, length: i32, key: u64): usize {
   const first = <usize>load<u8>(table + nameHash(key, length));
   if (first == 0) return 0;
   const member = table + MEMBERS + (first - 1) * MEMBER_SIZE;
-  return isNamed(member, name, length, key) ? member : memberAmong(table, name, length, key);
+  return isNamed(member, 0, length, key) ? member : memberAmong(table, 0, length, key);
 }

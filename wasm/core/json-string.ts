@@ -2,6 +2,13 @@
 import { TEXT } from "./scratch";
 import { sequenceEnd, writeCodePoint } from "./utf8";
 
+// Read from memory, because V8 builds a constant vector anew wherever it stands.
+const SPACE: usize = memory.data<u32>([0x20202020, 0x20202020, 0x20202020, 0x20202020], 16);
+const QUOTE: usize = memory.data<u32>([0x22222222, 0x22222222, 0x22222222, 0x22222222], 16);
+const BACKSLASH: usize = memory.data<u32>([0x5c5c5c5c, 0x5c5c5c5c, 0x5c5c5c5c, 0x5c5c5c5c], 16);
+
+const QUOTE_BYTE: u32 = 0x22;
+
 /** Did the string that stringEnd saw last have a backslash in it? */
 export let stringEscaped: bool = false;
 
@@ -23,6 +30,25 @@ export function textTake(length: i32): usize {
   return at;
 }
 
+/** Bit i is set when byte i is a quote, a backslash, a control character or part of a sequence of UTF-8. */
+@inline
+function stopsIn(text: v128): i32 {
+  // As signed bytes, all of a multi-byte sequence is below the space, as control characters are.
+  const low = i8x16.lt_s(text, v128.load(SPACE));
+  const marks = v128.or(i8x16.eq(text, v128.load(QUOTE)), i8x16.eq(text, v128.load(BACKSLASH)));
+  return i8x16.bitmask(v128.or(low, marks));
+}
+
+/** stringEnd, inline for the strings of which a token is made: shorter than 16 bytes, ASCII, without escapes. */
+@inline
+export function shortStringEnd(at: usize): usize {
+  const stops = stopsIn(v128.load(at));
+  const end = at + ctz(stops);
+  if (stops == 0 || load<u8>(end) != QUOTE_BYTE) return stringEnd(at);
+  stringEscaped = false;
+  return end;
+}
+
 /**
  * Address of the quote that closes the string; 0 when it is malformed. Stops at any control character, so a text with a
  * zero byte behind it needs no length.
@@ -32,20 +58,14 @@ export function textTake(length: i32): usize {
 export function stringEnd(at: usize): usize {
   stringEscaped = false;
   while (true) {
-    const text = v128.load(at);
-    // As signed bytes, all of a multi-byte sequence is below the space, as control characters are.
-    const special = v128.or(
-      i8x16.lt_s(text, i8x16.splat(0x20)),
-      v128.or(i8x16.eq(text, i8x16.splat(0x22)), i8x16.eq(text, i8x16.splat(0x5c))),
-    );
-    const stops = i8x16.bitmask(special);
+    const stops = stopsIn(v128.load(at));
     if (stops == 0) {
       at += 16;
       continue;
     }
     at += ctz(stops);
     const stop = load<u8>(at);
-    if (stop == 0x22) return at;
+    if (stop == QUOTE_BYTE) return at;
     if (stop == 0x5c) {
       stringEscaped = true;
       at = escapeEnd(at + 1);

@@ -2,32 +2,22 @@
 // authenticator whose issuer the token names then judges it by tokenJudge, and no other is asked (RFC 8725 §3.8).
 import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
-import { claimsJudge, isText, issuerAddress, issuerLength, issuerRead } from "./claims";
+import { claimsJudge, issuerAddress, issuerLength, issuerRead } from "./claims";
 import { hmacVerify } from "./hmac";
-import { authenticatorCount, authenticators, hmacKeys, image, stringAddress, stringLength } from "./image";
-import { memberKeyed, memberLength, membersEnd, memberValue } from "./json-object";
+import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
+import { algorithm, headerEnd, kidAddress, kidLength } from "./jose-header";
 import { textClear } from "./json-string";
-import { skipSpace } from "./json-value";
-import { CLAIMS_JSON, CLAIMS_MEMBERS, HEADER_JSON, HEADER_MEMBERS, SIGNATURE } from "./scratch";
-import { bytesEqual } from "./text";
+import { policyTextIs } from "./policy-text";
+import { CLAIMS_JSON, CLAIMS_MEMBERS, SIGNATURE } from "./scratch";
+import { objectRead, partEnd } from "./token-part";
 
 export { claimAddress, claimLength, principalAddress, principalLength, scopesAddress, scopesLength } from "./claims";
 
-const DOT: u32 = 0x2e;
 const SIGNATURE_LENGTH: i32 = 32;
-
-// Header names and values as memberKeyed takes names: their bytes, first byte lowest.
-const ALG: u64 = 0x676c61;
-const KID: u64 = 0x64696b;
-const CRIT: u64 = 0x74697263;
-const HS256: u64 = 0x3635325348;
 
 let signingInput: usize = 0;
 let signingLength: i32 = 0;
 let signatureLength: i32 = 0;
-let algorithm: u32 = 0; // 1 << ALG_*; 0 = one that the core does not know
-let kidAddress: usize = 0;
-let kidLength: i32 = -1; // -1 = the token names no key
 
 /**
  * Reads the token of a credential slot. What it says stands in SCRATCH until the next call.
@@ -43,15 +33,13 @@ export function tokenParse(slot: i32): i32 {
   if (length <= 0 || signingInput == 0) return abi.REASON_CREDENTIAL_MISSING;
   const end = credential + length;
   textClear();
-  const headerEnd = partEnd(signingInput, end, HEADER_JSON);
-  const headerLength = decodedLength;
-  if (headerEnd == 0) return abi.REASON_TOKEN_MALFORMED;
-  const claimsEnd = partEnd(headerEnd + 1, end, CLAIMS_JSON);
+  const headerDot = headerEnd(signingInput, end);
+  if (headerDot == 0) return abi.REASON_TOKEN_MALFORMED;
+  const claimsDot = partEnd(headerDot + 1, end, CLAIMS_JSON);
   const claimsLength = decodedLength;
-  if (claimsEnd == 0 || base64urlDecode(claimsEnd + 1, end, SIGNATURE) != end) return abi.REASON_TOKEN_MALFORMED;
+  if (claimsDot == 0 || base64urlDecode(claimsDot + 1, end, SIGNATURE) != end) return abi.REASON_TOKEN_MALFORMED;
   signatureLength = decodedLength;
-  signingLength = <i32>(claimsEnd - signingInput);
-  if (!objectRead(HEADER_JSON, headerLength, HEADER_MEMBERS) || !headerRead()) return abi.REASON_TOKEN_MALFORMED;
+  signingLength = <i32>(claimsDot - signingInput);
   if (!objectRead(CLAIMS_JSON, claimsLength, CLAIMS_MEMBERS) || !issuerRead()) return abi.REASON_CLAIMS_MALFORMED;
   return abi.REASON_NONE;
 }
@@ -69,42 +57,6 @@ function tokenStart(at: usize, slot: i32): usize {
   return at;
 }
 
-/** Decodes a part that a dot ends; returns the dot's address, 0 when the part is malformed. */
-@inline
-function partEnd(at: usize, end: usize, out: usize): usize {
-  if (at > end) return 0;
-  at = base64urlDecode(at, end, out);
-  return at != 0 && at < end && load<u8>(at) == DOT ? at : 0;
-}
-
-/** Reads a JSON text that must be one object. */
-@inline
-function objectRead(json: usize, length: i32, table: usize): bool {
-  store<u8>(json + length, 0); // the JSON reader's sentinel
-  let at = skipSpace(json);
-  if (load<u8>(at) != 0x7b) return false;
-  at = membersEnd(at, table);
-  return at != 0 && skipSpace(at) == json + length;
-}
-
-/**
- * Reads `alg` and `kid`. Any `crit` is refused: the core knows no extension (RFC 7515 §4.1.11). `jwk`, `jku`, `x5u`, `x5c`
- * and, without `crit`, `b64` mean nothing here.
- */
-function headerRead(): bool {
-  const alg = memberKeyed(HEADER_MEMBERS, ALG, 3);
-  if (alg == 0 || !isText(alg) || memberKeyed(HEADER_MEMBERS, CRIT, 4) != 0) return false;
-  const isHs256 = memberLength(alg) == 5 && (load<u64>(memberValue(alg)) & 0xffffffffff) == HS256;
-  algorithm = isHs256 ? 1 << abi.ALG_HS256 : 0;
-  const kid = memberKeyed(HEADER_MEMBERS, KID, 3);
-  kidLength = -1;
-  if (kid == 0) return true;
-  if (!isText(kid)) return false;
-  kidAddress = memberValue(kid);
-  kidLength = memberLength(kid);
-  return true;
-}
-
 @inline
 function authenticatorRecord(index: i32): usize {
   return authenticators + <usize>index * abi.AUTH_SIZE;
@@ -113,8 +65,7 @@ function authenticatorRecord(index: i32): usize {
 /** Does the parsed token name the authenticator's issuer? An authenticator without one takes any token. */
 export function tokenIssuerIs(authenticator: i32): bool {
   const issuer = load<i32>(authenticatorRecord(authenticator), abi.AUTH_ISSUER);
-  if (issuer < 0) return true;
-  return stringLength(issuer) == issuerLength && bytesEqual(stringAddress(issuer), issuerAddress, issuerLength);
+  return issuer < 0 || policyTextIs(issuer, issuerAddress, issuerLength);
 }
 
 /**
@@ -142,7 +93,7 @@ function keyOf(authenticator: usize): usize {
   for (let i = 0; i < count; i++, key += abi.HMAC_KEY_SIZE) {
     const kid = load<i32>(key, abi.HMAC_KEY_KID);
     if (kid < 0) anyKid = key;
-    else if (stringLength(kid) == kidLength && bytesEqual(stringAddress(kid), kidAddress, kidLength)) return key;
+    else if (policyTextIs(kid, kidAddress, kidLength)) return key;
   }
   return anyKid;
 }
