@@ -1,6 +1,6 @@
 // The exhaustive differential of the core's token verification against jose; npm test runs a bounded share of it.
 import { parseArgs } from "node:util";
-import { compareWithJose } from "../test/core/token-mutations.ts";
+import { compareWithJose } from "../test/core/token-differential.ts";
 
 const { values } = parseArgs({
   options: { count: { type: "string", default: "1000000" }, seed: { type: "string", default: "1" } },

@@ -84,18 +84,17 @@ export function tokenJudge(authenticator: i32, nowMs: f64): i32 {
   return good ? claimsJudge(record, nowMs) : abi.REASON_SIGNATURE_INVALID;
 }
 
-/** The key of that kid, else the key without one. A token without kid is good for an authenticator with a single key. */
+/** The key of the token's kid, else the key without one; a token that names none may also mean an authenticator's only key. */
 function keyOf(authenticator: usize): usize {
   const count = load<i32>(authenticator, abi.AUTH_KEYS_COUNT);
   let key = hmacKeys + <usize>load<i32>(authenticator, abi.AUTH_KEYS_FIRST) * abi.HMAC_KEY_SIZE;
-  if (kidLength < 0) return count == 1 ? key : 0;
-  let anyKid: usize = 0;
+  let other: usize = count == 1 && kidLength < 0 ? key : 0;
   for (let i = 0; i < count; i++, key += abi.HMAC_KEY_SIZE) {
     const kid = load<i32>(key, abi.HMAC_KEY_KID);
-    if (kid < 0) anyKid = key;
+    if (kid < 0) other = key;
     else if (policyTextIs(kid, kidAddress, kidLength)) return key;
   }
-  return anyKid;
+  return other;
 }
 
 /**
