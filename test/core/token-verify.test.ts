@@ -31,7 +31,9 @@ beforeAll(async () => {
 });
 
 function verify(credential: string, authenticator = DEVICES, atMs = nowMs, slot = 0): number {
-  gateway.write({ credentials: [null, null, null, null].with(slot, credential as never) });
+  const credentials: (string | null)[] = [null, null, null, null];
+  credentials[slot] = credential;
+  gateway.write({ credentials });
   return gateway.core.token_verify(slot, authenticator, atMs);
 }
 
