@@ -107,6 +107,17 @@ describe("against JSON.parse", () => {
     );
   });
 
+  it("agrees on every first pair of bytes of a UTF-8 sequence", () => {
+    const wrong: string[] = [];
+    for (let pair = 0; pair < 0x10000; pair++) {
+      for (const rest of [[], [0x80], [0xbf], [0x80, 0xbf], [0xc0, 0x80], [0x80, 0x7f]]) {
+        const text = Uint8Array.from([0x22, pair >> 8, pair & 255, ...rest, 0x22]);
+        if ((scan(text) === OK) !== isJson(text)) wrong.push(Buffer.from(text).toString("hex"));
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it("agrees on strings of every length around the 16 bytes of a step", () => {
     for (let length = 0; length < 70; length++) {
       for (const end of ['"', "\\", "\n", "\x7f", "é", "\ud83d\ude00", "\\u0041", "\\ud800", "\\u004", "\\/"]) {

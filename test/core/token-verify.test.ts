@@ -273,6 +273,12 @@ describe("what is told of the caller", () => {
   it("is nothing that a header could not carry unchanged", () => {
     const refused = ["", " a", "a ", "a\nb", "a\r", "\u0000", "\u001f", "\u007f", "x\u0080", `${"x".repeat(16)}\u009f`, "\ud800"];
     for (const sub of refused) expect([sub, told({ sub })]).toEqual([sub, abi.REASON_CLAIMS_MALFORMED]);
+    for (const sub of ["\ud800\ud801", "\udc00\ud800", "\ud83dx"])
+      expect([sub, told({ sub })]).toEqual([sub, abi.REASON_CLAIMS_MALFORMED]);
+    for (let at = 1; at < 40; at++) {
+      const sub = `${"x".repeat(at)}\u0085${"x".repeat(40 - at)}`;
+      expect([at, told({ sub }), told({ sub: sub.replace("\u0085", "\u007f") })]).toEqual([at, 9, 9]);
+    }
     for (const scope of ["a\nb", "\u0085"]) expect([scope, told({ scope })]).toEqual([scope, abi.REASON_CLAIMS_MALFORMED]);
     for (const scp of [["a b"], [""], [1], { a: 1 }, 7]) expect(told({ scp })).toBe(abi.REASON_CLAIMS_MALFORMED);
     for (const sub of ["a b", "\u00a0x", "x".repeat(15), "x".repeat(16), `${"x".repeat(15)}é`])
