@@ -1,6 +1,6 @@
 import * as abi from "../../wasm/abi.ts";
 import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
-import type { Finding, PolicyPath } from "./problem.ts";
+import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
 import { liesUnder, templateShape } from "./template.ts";
@@ -51,7 +51,7 @@ function repeated(mentions: readonly Mention[], code: "duplicate_name" | "duplic
       seen.add(name);
       return [];
     }
-    return [{ path, code, message: `"${name}" stands here twice`, expected: "each name once", found: `"${name}"` }];
+    return [{ path, code, message: `${quoted(name)} stands here twice`, expected: "each name once", found: quoted(name) }];
   });
 }
 
@@ -70,15 +70,16 @@ function unknown(
   what: "authenticator" | "limit",
 ): Finding[] {
   const known = new Set(list.flatMap(({ name }) => (name === null ? [] : [name.name])));
+  const names = [...known].slice(0, 10).map(quoted).join(", ");
+  const expected = known.size === 0 ? `the name of one of the ${what}s (there are none)` : `one of ${names}`;
   return mentions
     .filter(({ name }) => !known.has(name))
     .map(({ path, name }) => ({
       path,
       code: `unknown_${what}`,
-      message: `there is no ${what} "${name}"${didYouMean(name, known)}`,
-      expected:
-        known.size === 0 ? `the name of one of the ${what}s (there are none)` : `one of ${[...known].slice(0, 10).join(", ")}`,
-      found: `"${name}"`,
+      message: `there is no ${what} ${quoted(name)}${didYouMean(name, known)}`,
+      expected,
+      found: quoted(name),
     }));
 }
 
@@ -90,8 +91,10 @@ function duplicateMatches(services: readonly DraftService[]): Finding[] {
     const other = seen.get(match);
     seen.set(match, other ?? name?.name ?? "");
     if (other === undefined) return [];
-    const message = `service "${other}" matches the same requests`;
-    return [{ path: [...path, "match"], code: "duplicate_match", message, expected: "another host or path", found: match }];
+    const message = `service ${quoted(other)} matches the same requests`;
+    return [
+      { path: [...path, "match"], code: "duplicate_match", message, expected: "another host or path", found: quoted(match) },
+    ];
   });
 }
 
@@ -240,7 +243,7 @@ function expiredKeys({ keys }: DraftAuthenticator, nowMs: number): Finding[] {
       code: "expired_key",
       message: "this key has expired: its calls are refused",
       expected: "a time to come",
-      found: expires,
+      found: quoted(expires),
     }));
 }
 
@@ -280,7 +283,7 @@ function unreachable({ host, prefix, operations }: DraftService, services: reado
   return operations.flatMap(({ path, template }) => {
     const owner = template === null ? undefined : longer.find((other) => liesUnder(template, other.prefix));
     if (owner === undefined || template === null) return [];
-    const message = `these requests belong to service "${owner.name?.name ?? ""}", whose path is longer`;
+    const message = `these requests belong to service ${quoted(owner.name?.name ?? "")}, whose path is longer`;
     return [{ path, code: "unreachable_operation", message, expected: "an operation there", found: template.text }];
   });
 }

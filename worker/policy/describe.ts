@@ -1,4 +1,4 @@
-import type { PolicyPath } from "./problem.ts";
+import { type PolicyPath, quoted } from "./problem.ts";
 
 /** What may be shown of an authenticator's key. Whatever else stands there may be a secret in the wrong place. */
 const openKeyFields = new Set<string | number>(["kid", "id", "kind", "encoding", "expires", "scopes"]);
@@ -14,7 +14,7 @@ export function describe(value: unknown, path: PolicyPath): string {
   if (typeof value === "object") return "a mapping";
   if (mayBeSecret(value, path)) return "(hidden)";
   if (typeof value !== "string") return String(value);
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  return quoted(value);
 }
 
 function mayBeSecret(value: unknown, path: PolicyPath): boolean {

@@ -1,10 +1,12 @@
+import { MAX_OPERATIONS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS, MAX_REFERENCES } from "./bounds.ts";
 import { valueAt } from "./describe.ts";
 import type { PolicyPath } from "./problem.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 
 /**
  * As much of a policy as can be read, whatever is wrong with the rest: so that cross references are checked, and every
- * problem is shown, at once. Bounded by the file's size.
+ * problem is shown, at once. What stands behind a list's bound is left out: the schema refuses the list.
  */
 export interface Draft {
   services: DraftService[];
@@ -66,9 +68,9 @@ export interface DraftLimit {
 
 export function readDraft(data: unknown): Draft {
   return {
-    services: items(data, ["services"]).map(({ path, value }) => readService(path, value)),
-    authenticators: items(data, ["authenticators"]).map(({ path, value }) => readAuthenticator(path, value)),
-    limits: items(data, ["limits"]).map(({ path, value }) => ({
+    services: items(data, ["services"], MAX_SERVICES).map(({ path, value }) => readService(path, value)),
+    authenticators: items(data, ["authenticators"], MAX_AUTHENTICATORS).map(({ path, value }) => readAuthenticator(path, value)),
+    limits: items(data, ["limits"], MAX_LIMITS).map(({ path, value }) => ({
       path,
       name: mention(path, value),
       claim: /^claim:(.+)$/.exec(field(value, "by"))?.[1] ?? "",
@@ -90,7 +92,7 @@ function readService(path: PolicyPath, value: unknown): DraftService {
     undocumented: field(value, "undocumented"),
     auth: mentions(path, value, "auth"),
     limits: mentions(path, value, "limits"),
-    operations: items(value, ["operations"], path).map((item) => readOperation(item.path, item.value)),
+    operations: items(value, ["operations"], MAX_OPERATIONS, path).map((item) => readOperation(item.path, item.value)),
   };
 }
 
@@ -108,7 +110,7 @@ function readOperation(path: PolicyPath, value: unknown): DraftOperation {
 }
 
 function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator {
-  const keys = items(value, ["keys"], path).map((item) => ({
+  const keys = items(value, ["keys"], MAX_KEYS, path).map((item) => ({
     path: item.path,
     kid: field(item.value, "kid"),
     id: field(item.value, "id"),
@@ -136,14 +138,14 @@ function mention(path: PolicyPath, value: unknown): Mention | null {
 }
 
 function mentions(path: PolicyPath, value: unknown, key: string): Mention[] {
-  return items(value, [key], path).flatMap((item) =>
+  return items(value, [key], MAX_REFERENCES, path).flatMap((item) =>
     typeof item.value === "string" ? [{ path: item.path, name: item.value }] : [],
   );
 }
 
-/** A list's entries with their paths; empty where there is no list. */
-function items(data: unknown, keys: PolicyPath, base: PolicyPath = []): { path: PolicyPath; value: unknown }[] {
+/** A list's first entries with their paths; empty where there is no list. */
+function items(data: unknown, keys: PolicyPath, most: number, base: PolicyPath = []): { path: PolicyPath; value: unknown }[] {
   const list = valueAt(data, keys);
   if (!Array.isArray(list)) return [];
-  return list.map((value: unknown, index) => ({ path: [...base, ...keys, index], value }));
+  return list.slice(0, most).map((value: unknown, index) => ({ path: [...base, ...keys, index], value }));
 }

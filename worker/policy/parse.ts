@@ -21,9 +21,8 @@ export async function parsePolicy(text: string, nowMs: number): Promise<ParsedPo
   if (!source.ok) return { ok: false, problems: bounded(source.findings, source.locate), warnings: [] };
   const { policySchema } = await import("./schema.ts");
   const result = policySchema().safeParse(source.data);
-  const findings = result.success ? [] : schemaFindings(source.data, result.error.issues);
   const checked = checkPolicy(source.data, nowMs);
-  findings.push(...checked.problems);
+  const findings = result.success ? checked.problems : [...schemaFindings(source.data, result.error.issues), ...checked.problems];
   const warnings = bounded(checked.warnings, source.locate);
   if (!result.success || findings.length > 0) return { ok: false, problems: bounded(findings, source.locate), warnings };
   return { ok: true, policy: result.data, warnings, locate: source.locate };

@@ -41,10 +41,16 @@ export function pathText(path: PolicyPath): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;
-    else if (!/^[A-Za-z_][\w-]*$/.test(step)) text += `[${JSON.stringify(step)}]`;
+    else if (!/^[A-Za-z_][\w-]{0,63}$/.test(step)) text += `[${quoted(step)}]`;
     else text += text === "" ? step : `.${step}`;
   }
   return text;
+}
+
+/** A text as a problem shows it: in quotes, cut at 60 characters, and without anything that a terminal would act on. */
+export function quoted(text: string): string {
+  const shown = JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+  return shown.replace(/[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 /** Findings in the order of the file, with their places. */

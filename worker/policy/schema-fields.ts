@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { MAX_REFERENCES } from "./bounds.ts";
 import { durationPattern, type Read, readDurationMs } from "./quantity.ts";
 
 /** What a custom issue of the schema carries beside zod's own fields. */
@@ -52,7 +53,7 @@ export function reference(description: string) {
 /** RFC 6749 §3.3 scope-token. */
 export function scopes(description: string) {
   const token = shaped(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, "a scope: visible ASCII without blanks, quotes or backslashes", {});
-  return z.array(token).max(32).meta({ description });
+  return z.array(token).max(MAX_REFERENCES).meta({ description });
 }
 
 /** What a key or caller is called in logs and on the console. */
@@ -60,6 +61,8 @@ export function identifier(description: string) {
   return shaped(/^[A-Za-z0-9._:@-]{1,64}$/, "an id: letters, digits and ._:@-, at most 64", { description });
 }
 
+const lineText = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
+
 export function line(maximum: number, description: string) {
-  return shaped(/^[^\p{Cc}]*$/u, "one line of text", { description }).max(maximum);
+  return shaped(new RegExp(lineText), "one line of text", { description }).max(maximum);
 }

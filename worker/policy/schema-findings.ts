@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { describe, valueAt } from "./describe.ts";
-import type { Finding, PolicyPath } from "./problem.ts";
+import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import type { IssueParams } from "./schema-fields.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -62,7 +62,13 @@ function typeFinding(path: PolicyPath, value: unknown, expected: string): Findin
 /** @param known the keys that may stand there, as the schema's strict objects list them */
 function unknownKey(path: PolicyPath, key: string, known: string): Finding {
   const near = didYouMean(key, known.split(", "));
-  return { path, code: "unknown_key", message: `unknown key "${key}"${near}`, expected: `one of ${known}`, found: key };
+  return {
+    path,
+    code: "unknown_key",
+    message: `unknown key ${quoted(key)}${near}`,
+    expected: `one of ${known}`,
+    found: quoted(key),
+  };
 }
 
 /** The alternative that the value was meant to be says what is wrong; where none fits by type, all are named. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
 import { durationMs, identifier, line, name, reference, scopes, strict, text } from "./schema-fields.ts";
@@ -41,8 +42,16 @@ function build() {
       .min(1)
       .max(MAX_SERVICES)
       .meta({ description: "The APIs behind the gateway. A request belongs to the service with the longest matching path." }),
-    authenticators: z.array(authenticator()).max(64).default([]).meta({ description: "Ways to prove who calls." }),
-    limits: z.array(limit()).max(256).default([]).meta({ description: "Rates that services and operations refer to by name." }),
+    authenticators: z
+      .array(authenticator())
+      .max(MAX_AUTHENTICATORS)
+      .default([])
+      .meta({ description: "Ways to prove who calls." }),
+    limits: z
+      .array(limit())
+      .max(MAX_LIMITS)
+      .default([])
+      .meta({ description: "Rates that services and operations refer to by name." }),
     telemetry: telemetry(),
   }).meta({ title: "Picket policy", description: "What the gateway protects, who may call it, and how often." });
 }
@@ -108,7 +117,7 @@ function operation() {
     examples: ["GET /fleet/devices/{deviceId}"],
   });
   const long = strict({
-    method: z.enum(methods),
+    method: z.enum(methods).meta({ description: "Request method; GET answers HEAD too, unless the policy has it apart." }),
     path: text(readTemplate, {
       description:
         "Whole path, the service's prefix included. {name} stands for one segment, {name+} at the end for one or more.",
@@ -179,7 +188,11 @@ function apiKey() {
     header: text(readHeaderName, { description: "Header that carries the key.", pattern: headerNamePattern }).prefault(
       "X-Api-Key",
     ),
-    keys: z.array(key).min(1).max(1024).meta({ description: "Known keys, by their digest: the key itself never stands here." }),
+    keys: z
+      .array(key)
+      .min(1)
+      .max(MAX_KEYS)
+      .meta({ description: "Known keys, by their digest: the key itself never stands here." }),
   });
 }
 

@@ -3,7 +3,7 @@ import type { Read } from "./quantity.ts";
 /** Where a secret is to be read from: `env:NAME` or `file:PATH`, exactly as the policy writes it. */
 export type SecretRef = string;
 
-export const secretRefPattern = "^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:.{1,1024})$";
+export const secretRefPattern = "^(env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\\u0000-\\u001f\\u007f-\\u009f]{1,1024})$";
 
 /** The gateway's own secrets: a policy must not turn them into token keys. */
 const reserved = new Set(["env:PICKET_KEY", "env:PICKET_ADMIN_TOKEN", "env:PICKET_SECRETS"]);

@@ -1,4 +1,4 @@
-import type { Document, LineCounter, Node, ParsedNode, YAMLError } from "yaml";
+import type { Document, LineCounter, ParsedNode, YAMLError, YAMLMap } from "yaml";
 import type { Finding, Locate, Place, PolicyPath } from "./problem.ts";
 
 export const MAX_POLICY_BYTES = 1 << 20;
@@ -33,8 +33,8 @@ export async function readSource(text: string): Promise<Source> {
   }
   const reading = await parseYaml(text);
   const locate: Locate = (path) => placeOf(reading, path);
-  const findings = reading.document.errors.map((error) => syntaxFinding(reading, error));
-  if (findings.length === 0) findings.push(...structureFindings(reading));
+  const syntax = syntaxFindings(reading);
+  const findings = syntax.length > 0 ? syntax : structureFindings(reading);
   if (findings.length > 0) return { ok: false, findings, locate };
   try {
     return { ok: true, data: reading.document.toJS({ maxAliasCount: MAX_ALIASES }), locate };
@@ -70,6 +70,15 @@ const syntaxMessages: Readonly<Partial<Record<YAMLError["code"], string>>> = {
   BLOCK_AS_IMPLICIT_KEY: "a mapping cannot start on the line of its key",
 };
 
+/** Of a text that is nested too deeply only that is said: the parser stumbles over all that follows. */
+function syntaxFindings(reading: Reading): Finding[] {
+  const { errors, warnings } = reading.document;
+  const tooDeep = errors.find(({ code }) => code === "RESOURCE_EXHAUSTION");
+  if (tooDeep !== undefined) return [syntaxFinding(reading, tooDeep)];
+  const tags = warnings.map(({ pos }) => ({ ...strayTag, place: placeAt(reading.lines, pos[0]) }));
+  return [...errors.map((error) => syntaxFinding(reading, error)), ...tags];
+}
+
 /** The parser's own messages may quote the text, so ours stand instead. */
 function syntaxFinding({ lines }: Reading, error: YAMLError): Finding {
   const tooDeep = error.code === "RESOURCE_EXHAUSTION";
@@ -85,42 +94,53 @@ function syntaxFinding({ lines }: Reading, error: YAMLError): Finding {
   };
 }
 
+const strayTag = { path: [], code: "yaml_tag", message: "tags have no meaning in a policy", expected: "no tag", found: "a tag" };
+const otherVersion = { path: [], code: "yaml_version", message: "this is YAML of another version", expected: "YAML 1.2" };
+const unknownAlias = {
+  path: [],
+  code: "yaml_alias_unknown",
+  message: "this alias names no anchor before it",
+  expected: "an anchor's name",
+  found: "another name",
+};
+const duplicateKey = {
+  path: [],
+  code: "yaml_duplicate_key",
+  message: "this key stands here twice",
+  expected: "each key once",
+  found: "another",
+};
+
 /** What the parser lets pass, but a policy must not hold. */
 function structureFindings({ yaml, document, lines }: Reading): Finding[] {
   const findings: Finding[] = [];
-  const add = (
-    node: { range?: readonly number[] | null | undefined } | null,
-    code: string,
-    message: string,
-    expected: string,
-  ) => {
-    findings.push({ path: [], place: placeAt(lines, node?.range?.[0] ?? 0), code, message, expected, found: "another" });
-  };
-  if (document.directives.yaml.version !== "1.2") add(null, "yaml_version", "this is YAML of another version", "YAML 1.2");
+  const placeOfNode = (node: unknown) => placeAt(lines, (yaml.isNode(node) ? node.range?.[0] : undefined) ?? 0);
+  const { version } = document.directives.yaml;
+  if (version !== "1.2") findings.push({ ...otherVersion, place: placeOfNode(null), found: `YAML ${version}` });
   const anchors = new Set<string>();
   let aliases = 0;
-  yaml.visit(document, {
-    Alias: (_, alias) => {
-      if (!anchors.has(alias.source))
-        add(alias, "yaml_alias_unknown", "this alias names no anchor before it", "an anchor's name");
+  yaml.visit(document, (_, node) => {
+    if (yaml.isAlias(node)) {
+      if (!anchors.has(node.source)) findings.push({ ...unknownAlias, place: placeOfNode(node) });
       return ++aliases > MAX_ALIASES ? yaml.visit.BREAK : undefined;
-    },
-    Map: (_, map) => {
-      const seen = new Set<unknown>();
-      for (const { key } of map.items) {
-        const text = yaml.isScalar(key) ? key.value : key;
-        if (seen.has(text)) add(key as Node, "yaml_duplicate_key", "this key stands here twice", "each key once");
-        seen.add(text);
-      }
-    },
-    Node: (_, node) => {
-      if (yaml.isAlias(node)) return;
-      if (node.anchor !== undefined) anchors.add(node.anchor);
-      if (node.tag !== undefined && !standardTags.has(node.tag))
-        add(node, "yaml_tag", "tags have no meaning in a policy", "no tag");
-    },
+    }
+    if (!yaml.isNode(node)) return undefined;
+    if (node.anchor !== undefined) anchors.add(node.anchor);
+    if (node.tag !== undefined && !standardTags.has(node.tag)) findings.push({ ...strayTag, place: placeOfNode(node) });
+    if (yaml.isMap(node)) for (const key of repeatedKeys(yaml, node)) findings.push({ ...duplicateKey, place: placeOfNode(key) });
+    return undefined;
   });
   return aliases > MAX_ALIASES ? [...findings, aliasLimit] : findings;
+}
+
+function repeatedKeys(yaml: Yaml, { items }: YAMLMap): unknown[] {
+  const seen = new Set<unknown>();
+  return items.flatMap(({ key }) => {
+    const text = yaml.isScalar(key) ? key.value : key;
+    if (seen.has(text)) return [key];
+    seen.add(text);
+    return [];
+  });
 }
 
 /** What the parser itself gives to nodes, and what they may say without changing anything. */

@@ -1,3 +1,5 @@
+import { quoted } from "./problem.ts";
+
 /** The known name that `text` was probably meant to be, or null. */
 export function suggest(text: string, known: Iterable<string>): string | null {
   const limit = Math.max(1, Math.floor(text.length / 3));
@@ -5,6 +7,7 @@ export function suggest(text: string, known: Iterable<string>): string | null {
   let bestDistance = limit + 1;
   if (text.length > 64) return null; // no typo, and the distance costs its length times each name's
   for (const name of known) {
+    if (Math.abs(name.length - text.length) > limit) continue;
     const distance = editDistance(text.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
@@ -14,7 +17,7 @@ export function suggest(text: string, known: Iterable<string>): string | null {
 /** `; did you mean "x"?`, or "" where nothing is near. */
 export function didYouMean(text: string, known: Iterable<string>): string {
   const name = suggest(text, known);
-  return name === null ? "" : `; did you mean "${name}"?`;
+  return name === null ? "" : `; did you mean ${quoted(name)}?`;
 }
 
 /** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours each cost 1. */

@@ -1,0 +1,7 @@
+/** What a policy may hold, beside the core's own bounds in wasm/abi.ts. */
+export const MAX_AUTHENTICATORS = 64;
+export const MAX_LIMITS = 256;
+/** Keys of one authenticator. */
+export const MAX_KEYS = 1024;
+/** Entries of one list of names: what a service or operation refers to. */
+export const MAX_REFERENCES = 32;
