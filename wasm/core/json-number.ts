@@ -22,8 +22,8 @@ function eightDigits(text: u64): u64 {
   return (fours * 10000 + (fours >> 32)) & 0xffffffff;
 }
 
-/** Reads up to 7 bytes past the digits. */
-function digitsEnd(at: usize): usize {
+/** The first byte from `at` on that is no digit; up to 7 bytes past it are read. */
+export function digitsEnd(at: usize): usize {
   if (areDigits(load<u64>(at))) at += 8;
   while (isDigit(at)) at++;
   return at;

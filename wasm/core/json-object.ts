@@ -1,10 +1,11 @@
 // The outer object of a token's header or claims, read once into a table of its members. Names are compared as what they
 // say, not as they are spelt: a member that stands twice, once with escapes, is two readings of one token.
 import { MAX_CLAIMS } from "../abi";
-import {
-  JSON_DUPLICATE, JSON_MALFORMED, JSON_TOO_MANY, KIND_ESCAPED, KIND_STRING, jsonFail, skipSpace, valueEnd, valueKind,
-} from "./json-value";
+import { digitsEnd } from "./json-number";
 import { loneSurrogate, shortStringEnd, stringEscaped, unescape, unescaped } from "./json-string";
+import {
+  JSON_DUPLICATE, JSON_MALFORMED, JSON_TOO_MANY, KIND_ESCAPED, KIND_NUMBER, KIND_STRING, jsonFail, skipSpace, valueEnd, valueKind,
+} from "./json-value";
 import { MEMBER_SIZE } from "./scratch";
 import { bytesEqual } from "./text";
 
@@ -117,6 +118,13 @@ function readValue(at: usize, member: usize): usize {
     if (end == 0) return jsonFail(JSON_MALFORMED);
     setValue(member, at + 1, end, stringEscaped ? KIND_ESCAPED : KIND_STRING);
     return end + 1;
+  }
+  if (<u32>load<u8>(at) - 0x31 < 9) { // 1 … 9: mostly a date
+    const end = digitsEnd(at);
+    if (load<u8>(end) == 0x2c || load<u8>(end) == 0x7d) {
+      setValue(member, at, end, KIND_NUMBER);
+      return end;
+    }
   }
   const end = valueEnd(at, 1);
   if (end != 0) setValue(member, at, end, valueKind(at));

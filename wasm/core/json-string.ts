@@ -44,7 +44,8 @@ function stopsIn(text: v128): i32 {
 export function shortStringEnd(at: usize): usize {
   const stops = stopsIn(v128.load(at));
   const end = at + ctz(stops);
-  if (stops == 0 || load<u8>(end) != QUOTE_BYTE) return stringEnd(at);
+  if (stops == 0) return stringEnd(at + 16);
+  if (load<u8>(end) != QUOTE_BYTE) return stringEnd(at);
   stringEscaped = false;
   return end;
 }
