@@ -33,5 +33,3 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   return 0;
 }
-
-if (import.meta.main) process.exitCode = await run(process.argv.slice(2));
