@@ -115,7 +115,8 @@ test("agrees with a list of templates on random policies and paths", async () =>
         }
       },
     ),
-    { numRuns: 100 },
+    // A fixed seed, because the counts below are held to a bound.
+    { numRuns: 100, seed: 1 },
   );
   expect(documented).toBeGreaterThan(500);
   expect(ambiguous).toBeGreaterThan(50);

@@ -319,6 +319,11 @@ describe("reports", () => {
       ]),
     );
     expect(report?.requests).toBe(3);
+    // Refusals are no answers of the upstream: they must not draw its latency down.
+    expect(report?.traffic.map((row) => row.statuses)).toEqual([
+      [0, 1, 0, 0, 0, 0],
+      [0, 1, 0, 0, 0, 0],
+    ]);
     expect(report?.samples.map((sample) => sample.status).sort()).toEqual([200, 200, 401]);
     expect(JSON.stringify(report)).not.toMatch(/Bearer|eyJ/);
   });

@@ -109,7 +109,7 @@ function refuseDecided(request: Request, context: GatewayContext, decision: Deci
   const { reason, requestId, service, meta, operation } = decision;
   const limit = reason === abi.REASON_RATE_LIMITED ? limitOf(record, meta) : null;
   const response = refuse({ reason, requestId, service, scopes: meta.operations[operation]?.scopes ?? [], limit });
-  settle(context, decision, response.status, 0, 0, 0);
+  settleOwn(context, decision, response.status);
   return withCors(response, request, service);
 }
 
@@ -126,7 +126,7 @@ function preflight(
   decision: Decision,
   cors: NonNullable<ServiceMeta["cors"]>,
 ): Response {
-  settle(context, decision, 204, 0, 0, 0);
+  settleOwn(context, decision, 204);
   return answerPreflight(cors, request.headers.get("origin") ?? "", decision.requestId);
 }
 
@@ -154,6 +154,11 @@ function settle(
   const { engine, meta } = context.isolate;
   const operation = meta === decision.meta ? decision.operation : -1;
   engine.settle(decision.ticket, operation, status, failure, Date.now() - decision.startMs, bytesIn, bytesOut);
+}
+
+/** An answer of our own, which the upstream never saw: it completes the event, and stays out of the upstream's statuses and latencies. */
+function settleOwn(context: GatewayContext, decision: Decision, status: number): void {
+  context.isolate.engine.settle(decision.ticket, -1, status, 0, Date.now() - decision.startMs, 0, 0);
 }
 
 /** Content-Length, or 0 where the size is not known before the last byte. */
