@@ -74,6 +74,8 @@ describe.skipIf(browserPath === null)("the console in Chromium", () => {
       await page.emulateMedia({ colorScheme });
       const image = await page.screenshot({ path: join(screenshots, `${colorScheme}.png`) });
       expect(image.length).toBeGreaterThan(20_000);
+      // A canvas does not follow custom properties by itself: the stakes must be in the theme that the system changed to.
+      await page.waitForFunction(paintsAllowed, undefined, { timeout: LIFE_MS });
     }
     console.log(`screenshots: ${screenshots}`);
     expect(page.url()).not.toContain("sign-in=");
@@ -88,3 +90,19 @@ describe.skipIf(browserPath === null)("the console in Chromium", () => {
     expect(overview.status()).toBe(401);
   });
 });
+
+/** Runs in the page: is a pixel of the picket line in the colour that "allowed" has now? */
+function paintsAllowed(): boolean {
+  const canvas = document.querySelector("canvas");
+  const context = canvas?.getContext("2d");
+  if (!canvas || !context) return false;
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.color = "var(--allow)";
+  const [red, green, blue] = (getComputedStyle(probe).color.match(/\d+/g) ?? []).map(Number);
+  probe.remove();
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+  for (let i = 0; i < data.length; i += 4) {
+    if (data[i] === red && data[i + 1] === green && data[i + 2] === blue && data[i + 3] === 255) return true;
+  }
+  return false;
+}

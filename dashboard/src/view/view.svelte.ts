@@ -12,9 +12,14 @@ export class View {
   singleKeys = $state(true);
 
   readonly #window: Window;
+  readonly #systemScheme: MediaQueryList;
+  /** State, because a canvas has to be painted anew when the system turns dark at night. */
+  #systemDark = $state(false);
 
   constructor(target: Window) {
     this.#window = target;
+    this.#systemScheme = target.matchMedia("(prefers-color-scheme: dark)");
+    this.#systemDark = this.#systemScheme.matches;
     this.#readUrl();
     this.zone = this.#stored("zone") === "local" ? "local" : "utc";
     const theme = this.#stored("theme");
@@ -23,11 +28,13 @@ export class View {
     this.#showTheme();
   }
 
-  /** Follows the browser's back and forward; returns how to stop. */
+  /** Follows the browser's back and forward and the system's theme; returns how to stop. */
   follow(): () => void {
-    const read = () => this.#readUrl();
-    this.#window.addEventListener("popstate", read);
-    return () => this.#window.removeEventListener("popstate", read);
+    const stop = new AbortController();
+    const { signal } = stop;
+    this.#window.addEventListener("popstate", () => this.#readUrl(), { signal });
+    this.#systemScheme.addEventListener("change", ({ matches }) => (this.#systemDark = matches), { signal });
+    return () => stop.abort();
   }
 
   setRange(range: RangeName): void {
@@ -59,15 +66,14 @@ export class View {
 
   /** From whatever is shown now to the other; the choice stays until the system's own setting agrees with it again. */
   toggleTheme(): void {
-    const systemDark = this.#window.matchMedia("(prefers-color-scheme: dark)").matches;
     const next = this.isDark ? "light" : "dark";
-    this.theme = (next === "dark") === systemDark ? "system" : next;
+    this.theme = (next === "dark") === this.#systemDark ? "system" : next;
     this.#store("theme", this.theme);
     this.#showTheme();
   }
 
   get isDark(): boolean {
-    return this.theme === "system" ? this.#window.matchMedia("(prefers-color-scheme: dark)").matches : this.theme === "dark";
+    return this.theme === "system" ? this.#systemDark : this.theme === "dark";
   }
 
   toggleSingleKeys(): void {
