@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Picket } from "./picket-process.ts";
 import { API_KEY, environment, policyFile, policyText, token } from "./policy.ts";
+import { poll } from "./poll.ts";
 import { startUpstream, type Upstream } from "./upstream.ts";
 
 interface Answer {
@@ -71,6 +72,14 @@ describe("what is allowed", () => {
     expect([part.status, part.headers.get("content-range"), part.body]).toEqual([206, "bytes 4-8/44", "quick"]);
     const same = await curl("/things/7/text", ...withKey, "-H", 'If-None-Match: "fox-1"');
     expect([same.status, same.headers.get("etag"), same.body]).toEqual([304, '"fox-1"', ""]);
+  });
+});
+
+describe("an upstream that does not answer", () => {
+  it("is given up after the service's time, and its connection with it", async () => {
+    const answer = await curl("/slow/silence");
+    expect([answer.status, JSON.parse(answer.body).code]).toEqual([504, "upstream_timeout"]);
+    await poll("the upstream's connection closed", 5_000, () => upstream.waiting() === 0);
   });
 });
 

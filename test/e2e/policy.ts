@@ -50,6 +50,14 @@ services:
     auth: []
     operations:
       - GET /open/{id}
+  - name: slow
+    match: { path: /slow }
+    upstream: ${upstream}
+    owner: tests
+    auth: []
+    timeout: 1s
+    operations:
+      - GET /slow/silence
 authenticators:
   - { name: tokens, type: jwt, issuer: https://id.test, audience: things, keys: [{ kid: k1, secret: env:E2E_TOKEN_SECRET }], kind: device }
   - { name: keys, type: api-key, keys: [{ id: tester, sha256: "${digest}", kind: partner, scopes: [things:read] }] }

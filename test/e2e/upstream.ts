@@ -12,13 +12,23 @@ export interface Upstream {
   origin: string;
   /** Requests that arrived. */
   requests(): number;
+  /** Requests that are waiting for an answer that never comes (…/silence). */
+  waiting(): number;
   close(): Promise<void>;
 }
 
 export async function startUpstream(): Promise<Upstream> {
   let requests = 0;
+  let waiting = 0;
   const server = createServer((request, response) => {
     requests += 1;
+    if (request.url?.endsWith("/silence")) {
+      waiting += 1;
+      response.once("close", () => {
+        waiting -= 1;
+      });
+      return;
+    }
     answer(request, response).catch(() => response.destroy());
   });
   server.on("upgrade", (request: IncomingMessage, socket: Socket) => {
@@ -28,7 +38,7 @@ export async function startUpstream(): Promise<Upstream> {
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { origin, requests: () => requests, close: () => closeServer(server) };
+  return { origin, requests: () => requests, waiting: () => waiting, close: () => closeServer(server) };
 }
 
 function closeServer(server: Server): Promise<void> {

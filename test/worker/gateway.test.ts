@@ -257,8 +257,7 @@ describe("when something fails", () => {
 
   it("answers 504 when the upstream takes longer than the service allows", async () => {
     const own = await Gateway.start(yaml.replace("    auth: []\n", "    auth: []\n    timeout: 1s\n"));
-    own.answer = ({ init }) =>
-      new Promise((_resolve, reject) => init.signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+    own.answer = () => new Promise(() => {});
     const response = await own.send("/open/a");
     expect([response.status, (await problem(response)).code]).toEqual([504, "upstream_timeout"]);
   });

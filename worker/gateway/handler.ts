@@ -57,8 +57,8 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   const headers = headersFor(request, decision, service, record, url);
   const forwarded = await forward(service, bindingOf(service, context), request, target, headers);
   if (!forwarded.ok) return failed(request, context, decision, forwarded.reason);
-  settle(context, decision, forwarded.response.status, 0, sizeOf(request.headers), sizeOf(forwarded.response.headers));
   const response = relay(forwarded.response, decision.requestId);
+  settle(context, decision, response.status, 0, sizeOf(request.headers), sizeOf(response.headers));
   if (service.cors !== null) allowOrigin(response.headers, service.cors, request.headers.get("origin"));
   return response;
 }
