@@ -1,7 +1,8 @@
 // HMAC-SHA-256 (RFC 2104, FIPS 198-1). On the request path the key is two stored states, never the key itself: after
 // key ⊕ ipad and after key ⊕ opad. That saves two blocks a token.
 
-import { sha256, sha256From, stateAfterBlock } from "./sha256";
+import { prefixHash } from "./hmac-prefix";
+import { sha256, sha256From, sha256Rest, stateAfterBlock } from "./sha256";
 
 const BLOCK: i32 = 64;
 const INNER: usize = memory.data(32, 16); // the inner digest
@@ -11,14 +12,16 @@ const INNER_STATE: usize = memory.data(32, 16);
 const OUTER_STATE: usize = memory.data(32, 16);
 
 /**
- * True when the 32 bytes at `tag` are the HMAC-SHA-256 of the message. Time depends on `length` alone.
+ * True when the 32 bytes at `tag` are the HMAC-SHA-256 of the message. Time depends on `length`, and on how many leading blocks
+ * the message shares with the one before (hmac-prefix.ts); not on key or tag.
  *
  * @param innerState 32 bytes: SHA-256 state after key ⊕ ipad, big-endian
  * @param outerState 32 bytes: … after key ⊕ opad
  * @param address the message; up to 64 bytes behind it are read
  */
 export function hmacVerify(innerState: usize, outerState: usize, address: usize, length: i32, tag: usize): bool {
-  sha256From(innerState, BLOCK, address, length, INNER);
+  const hashed = prefixHash(innerState, address, length);
+  sha256Rest(BLOCK + hashed, address + hashed, length - hashed, INNER);
   sha256From(outerState, BLOCK, INNER, 32, EXPECTED);
   const low = v128.xor(v128.load(EXPECTED), v128.load(tag));
   const high = v128.xor(v128.load(EXPECTED, 16), v128.load(tag, 16));

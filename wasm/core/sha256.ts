@@ -70,7 +70,7 @@ function nextWords(w0: v128, w1: v128, w2: v128, w3: v128): v128 {
 }
 
 /** One block into STATE (§6.2.2). Not unrolled twice: the whole module shall stay small. */
-function compress(block: usize): void {
+export function compress(block: usize): void {
   let a = load<u32>(STATE, 0), b = load<u32>(STATE, 4), c = load<u32>(STATE, 8), d = load<u32>(STATE, 12);
   let e = load<u32>(STATE, 16), f = load<u32>(STATE, 20), g = load<u32>(STATE, 24), h = load<u32>(STATE, 28);
   let x: u32 = 0, y = b ^ c;
@@ -129,6 +129,26 @@ function copyState(from: usize, to: usize): void {
   v128.store(to, swapWords(v128.load(from, 16)), 16);
 }
 
+/** Sets STATE to a state as stored, 32 big-endian bytes. */
+@inline
+export function stateStart(from: usize): void {
+  copyState(from, STATE);
+}
+
+/** Sets STATE to one that stateKeep wrote. */
+@inline
+export function stateResume(from: usize): void {
+  v128.store(STATE, v128.load(from), 0);
+  v128.store(STATE, v128.load(from, 16), 16);
+}
+
+/** Writes STATE to 32 bytes at `to`, as it stands in memory. */
+@inline
+export function stateKeep(to: usize): void {
+  v128.store(to, v128.load(STATE), 0);
+  v128.store(to, v128.load(STATE, 16), 16);
+}
+
 /** The state after one block of 64 bytes, as 32 big-endian bytes at `out`: where an HMAC key's midstates come from. */
 export function stateAfterBlock(block: usize, out: usize): void {
   copyState(INITIAL, STATE);
@@ -145,7 +165,12 @@ export function stateAfterBlock(block: usize, out: usize): void {
  * @param out 32 bytes for the digest; may be the message
  */
 export function sha256From(start: usize, prior: i32, address: usize, length: i32, out: usize): void {
-  copyState(start, STATE);
+  stateStart(start);
+  sha256Rest(prior, address, length, out);
+}
+
+/** As sha256From, from STATE. */
+export function sha256Rest(prior: i32, address: usize, length: i32, out: usize): void {
   const last = address + (length & -BLOCK);
   for (; address < last; address += BLOCK) compress(address);
   const left = length & (BLOCK - 1);
