@@ -16,6 +16,7 @@ const DRAIN_TIMEOUT_MS = 60_000;
 const labels = {
   upstream: "the upstream alone",
   passThrough: "a: bare pass-through Worker",
+  withHeaders: "a': pass-through with a gateway's headers",
   picket: "b: Picket",
   assembled: "c: hono + hono/jwt + hono-rate-limiter + D1 insert",
 };
@@ -57,12 +58,14 @@ async function startTargets(stops: (() => unknown)[]): Promise<Record<Name, Targ
   const bindings = { UPSTREAM: upstream.url };
   const passThrough = await startWorkerd({ folder: await bundleWorker("pass-through"), bindings });
   stops.push(passThrough.stop);
+  const withHeaders = await startWorkerd({ folder: await bundleWorker("pass-through-headers"), bindings });
+  stops.push(withHeaders.stop);
   const schema = readFileSync(new URL("workers/create-events.sql", import.meta.url), "utf8");
   const assembled = await startWorkerd({ folder: await bundleWorker("assembled"), bindings, schema });
   stops.push(assembled.stop);
   const picket = await startPicket(upstream.url);
   stops.push(picket.forget, picket.stop);
-  return { upstream, passThrough, picket, assembled };
+  return { upstream, passThrough, withHeaders, picket, assembled };
 }
 
 /** A round of full load on one target, and whatever it has left to do after it. Any answer but 2xx ends the benchmark. */
@@ -106,6 +109,7 @@ function report(rounds: Rounds<Name, Figures>, seconds: number): Result {
       `wrk -t2 -c${CONNECTIONS}, ${seconds} s a round, interleaved, ${CALLERS} callers' tokens in turn; straight from each Worker's own socket in workerd,`,
       "each workerd a process of its own, idle in the others' rounds. The upstream is a Node process that answers at once.",
       "CPU is user and system time of the target's process, with all that it did after the round for the round's requests (reports, D1).",
+      "a' adds only what every gateway must: a copy of the headers, less the credential, with caller, forwarding and request id.",
       "Picket: two limits, a scope, exact counts and samples to D1. Assembled: one limit, no scope, one row per request, inserted under waitUntil.",
       "All of it, wrk too, shares this machine's cores: the figures compare, they do not say what a core can do by itself.",
     ],

@@ -6,7 +6,7 @@ import { pairedRatio, pairedRounds, type Rounds } from "./measure/rounds.ts";
 import { startWorkerd } from "./measure/workerd.ts";
 import type { Setup } from "./workers/core-loops.ts";
 
-/** Distinct callers that the decide loops go through; verify uses the first one's token throughout. */
+/** Distinct callers, each with a token of its own, that every loop goes through in turn: no contender sees a token twice in a row. */
 const CALLERS = 1024;
 
 const names = ["core", "jose", "hono/jwt", "subtle.verify", "decide", "decide+settle"] as const;

@@ -39,8 +39,8 @@ describe("verify", () => {
 
   it("has every contender accept the good token and refuse a forged one", async () => {
     for (const verifier of await verifiers()) {
-      expect([verifier.name, await verifier.prepare(good)()]).toEqual([verifier.name, true]);
-      expect([verifier.name, await verifier.prepare(forge(good))()]).toEqual([verifier.name, false]);
+      expect([verifier.name, await verifier.prepare([good])(0)]).toEqual([verifier.name, true]);
+      expect([verifier.name, await verifier.prepare([forge(good)])(0)]).toEqual([verifier.name, false]);
     }
   });
 
@@ -49,7 +49,7 @@ describe("verify", () => {
     const readers = (await verifiers()).filter((verifier) => verifier.name !== "subtle.verify");
     expect(readers.length).toBe(3);
     for (const verifier of readers) {
-      expect([verifier.name, await verifier.prepare(expired)()]).toEqual([verifier.name, false]);
+      expect([verifier.name, await verifier.prepare([expired])(0)]).toEqual([verifier.name, false]);
     }
   });
 
@@ -58,7 +58,7 @@ describe("verify", () => {
     { issuer, audience: "other" },
   ])("checks what it is told: %o", async (rules) => {
     const peers = (await peerVerifiers({ ...rules, secret })).filter((verifier) => verifier.name !== "subtle.verify");
-    for (const verifier of peers) expect([verifier.name, await verifier.prepare(good)()]).toEqual([verifier.name, false]);
+    for (const verifier of peers) expect([verifier.name, await verifier.prepare([good])(0)]).toEqual([verifier.name, false]);
   });
 });
 

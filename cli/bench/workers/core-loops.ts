@@ -21,7 +21,7 @@ async function buildLoops({ image, tokens, ...rules }: Setup): Promise<Map<strin
   const loops = new Map<string, Loop>();
   const nowMs = Date.now();
   const verifiers = [coreVerifier(engine, nowMs), ...(await peerVerifiers(rules))];
-  for (const verifier of verifiers) loops.set(verifier.name, verifierLoop(verifier, tokens[0] ?? ""));
+  for (const verifier of verifiers) loops.set(verifier.name, verifierLoop(verifier, tokens));
   loops.set("nothing", nothingLoop);
   loops.set("decide", decideLoop(engine, tokens, nowMs, false));
   loops.set("decide+settle", decideLoop(engine, tokens, nowMs, true));
@@ -35,19 +35,20 @@ function nothingLoop(n: number): number {
   return accepted;
 }
 
-function verifierLoop(verifier: TokenVerifier, token: string): Loop {
+function verifierLoop(verifier: TokenVerifier, tokens: readonly string[]): Loop {
+  const callers = tokens.length;
   if (!verifier.sync) {
-    const operation = verifier.prepare(token);
+    const operation = verifier.prepare(tokens);
     return async (n) => {
       let accepted = 0;
-      for (let i = 0; i < n; i++) if (await operation()) accepted++;
+      for (let i = 0; i < n; i++) if (await operation(i % callers)) accepted++;
       return accepted;
     };
   }
-  const operation = verifier.prepare(token);
+  const operation = verifier.prepare(tokens);
   return (n) => {
     let accepted = 0;
-    for (let i = 0; i < n; i++) if (operation()) accepted++;
+    for (let i = 0; i < n; i++) if (operation(i % callers)) accepted++;
     return accepted;
   };
 }
