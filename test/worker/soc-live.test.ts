@@ -17,7 +17,7 @@ async function listen(): Promise<{ messages: (LiveHello | LiveTick)[]; socket: W
   expect(response.headers.get("X-Request-Id")).toMatch(/^[0-9a-f]{16}$/);
   const socket = response.webSocket as WebSocket;
   const messages: (LiveHello | LiveTick)[] = [];
-  socket.addEventListener("message", (event) => messages.push(JSON.parse(event.data as string)));
+  socket.addEventListener("message", (event) => void messages.push(JSON.parse(event.data as string)));
   socket.accept();
   return { messages, socket };
 }
