@@ -4,7 +4,7 @@ export { gcra_evictions, gcra_new, gcra_take } from "./gcra";
 export { hmac_sha256 } from "./hmac";
 export { image_activate, image_load } from "./image";
 export { json_scan } from "./json";
-export { token_verify } from "./jwt";
+export { compact_verify, token_verify } from "./jwt";
 export { path_normalize } from "./path";
 export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take, sampler_threshold } from "./sampler";
 export { sample_list, sample_release, sample_resize, sample_take, unsampled_count } from "./samples";
