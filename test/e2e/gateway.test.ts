@@ -113,6 +113,16 @@ describe("what is refused", () => {
     expect(answer.headers.get("ratelimit")).toMatch(/^"one-a-minute";r=0;t=\d+$/);
   });
 
+  it("refuses a body on GET, however its length is told, and takes one that is empty", async () => {
+    problem(await curl("/things/7", "-X", "GET", "-d", "a=1", ...withKey), 400, "body_refused");
+    const chunked = ["-X", "GET", "-H", "Transfer-Encoding: chunked", "-d", "a=1"];
+    problem(await curl("/things/7", ...chunked, ...withKey), 400, "body_refused");
+    const both = await curl("/things/7", ...chunked, "-H", "Content-Length: 0", ...withKey);
+    expect(both.status).toBe(400);
+    const empty = await curl("/things/7", "-X", "GET", "-d", "", ...withKey);
+    expect([empty.status, (JSON.parse(empty.body) as Echo).method]).toEqual([200, "GET"]);
+  });
+
   it("knows no service outside the policy", async () => {
     problem(await curl("/.env"), 404, "service_unknown");
   });
