@@ -1,9 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Picket } from "./picket-process.ts";
-import { API_KEY, environment, policyFile, policyText, token } from "./policy.ts";
-import { startUpstream, type Upstream } from "./upstream.ts";
+import { describe, expect, it } from "vitest";
+import { API_KEY, token } from "./policy.ts";
+import { servePolicy } from "./served-policy.ts";
 
 interface Answer {
   status: number;
@@ -17,22 +16,18 @@ interface Echo {
   headers: Record<string, string>;
 }
 
-let upstream: Upstream;
-let picket: Picket;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  picket = await Picket.start({ args: ["--policy", policyFile(policyText(upstream.origin))], env: environment });
-});
-afterAll(async () => {
-  await picket.stop();
-  picket.remove();
-  await upstream.close();
-});
+const served = servePolicy();
 
 /** Calls the gateway with curl: what a client without our habits sends and sees. */
 async function curl(path: string, ...args: string[]): Promise<Answer> {
-  const { stdout } = await promisify(execFile)("curl", ["-sS", "-i", "--http1.1", "--path-as-is", ...args, picket.home + path]);
+  const { stdout } = await promisify(execFile)("curl", [
+    "-sS",
+    "-i",
+    "--http1.1",
+    "--path-as-is",
+    ...args,
+    served.picket.home + path,
+  ]);
   const end = stdout.indexOf("\r\n\r\n");
   const [statusLine = "", ...lines] = stdout.slice(0, end).split("\r\n");
   const pairs = lines.map((line): [string, string] => [
@@ -137,8 +132,8 @@ describe("what is refused", () => {
       "/things/%252e%252e/x",
       "/things/a;b=1/../../x",
     ];
-    const before = upstream.requests();
+    const before = served.upstream.requests();
     for (const path of ambiguous) expect([path, (await curl(path, ...withKey)).status]).toEqual([path, 400]);
-    expect(upstream.requests()).toBe(before);
+    expect(served.upstream.requests()).toBe(before);
   });
 });
