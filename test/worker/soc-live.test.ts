@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeAll, expect, it } from "vitest";
-import type { LiveHello, LiveTick } from "../../worker/region/live.ts";
+import type { LiveHello, LiveTick } from "../../worker/region/live-message.ts";
 import { NOON_MS, report, sample, TestRegion } from "./region-fixture.ts";
 import { codeOf, TestSoc } from "./soc-fixture.ts";
 

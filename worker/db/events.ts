@@ -1,32 +1,8 @@
+import type { SampledEvent } from "../region/report.ts";
 import { insertFromJson, jsonParameters } from "./json-rows.ts";
 
 /** One sampled request as it is stored: what the sampler kept, and for how many requests of its stratum it stands. */
-export interface EventRow {
-  timeMs: number;
-  id: string;
-  region: string;
-  verdict: string;
-  reason: string;
-  service: string;
-  method: string;
-  operation: string;
-  path: string;
-  status: number | null;
-  latencyMs: number | null;
-  bytesIn: number;
-  bytesOut: number;
-  principal: string;
-  kind: string;
-  authenticator: string;
-  limit: string;
-  address: string;
-  country: string;
-  asn: number;
-  colo: string;
-  stratum: number;
-  priority: number;
-  weight: number;
-  threshold: number;
+export interface EventRow extends SampledEvent {
   /** max(weight, threshold): the estimator's weight (Duffield, Lund, Thorup, JACM 2007, §1.1). */
   standsFor: number;
 }

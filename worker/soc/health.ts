@@ -7,14 +7,11 @@ import { sessionOf } from "./guards.ts";
 import { askRegions, regionNames, sumAccounts } from "./regions.ts";
 import { createRouter } from "./router.ts";
 import type { SocContext } from "./soc-env.ts";
+import { accountsSchema } from "./telemetry-accounts.ts";
 
 /** A region that failed to reach D1 so often in a row is behind. */
 const FAILURES_TOLERATED = 2;
 const loopback = new Set(["localhost", "127.0.0.1", "[::1]"]);
-
-export const accountsSchema = z
-  .object({ reported: z.number(), stored: z.number(), dropped: z.number(), pending: z.number() })
-  .openapi("TelemetryAccounts", { description: "Requests since the database began; reported = stored + dropped + pending" });
 
 const status = z.enum(["ok", "degraded"]);
 const healthSchema = z
