@@ -64,7 +64,7 @@ function describe(range: OverviewRange, { stored, names, snapshots }: OverviewSt
     }),
     operations: summarizeOperations(totals, latency, ownersOf(stored.policy?.meta)),
     reasons: summarizeReasons(totals),
-    principals: refusedPrincipals(stored.principals, unread.samples),
+    principals: refusedPrincipals(stored.refusedParts, unread.samples, totals),
     policy: { version: stored.policy?.version ?? 0, publishedMs: stored.policy?.publishedMs ?? 0 },
     telemetry: sumAccounts(stored.regions, snapshots),
   };
