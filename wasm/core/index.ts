@@ -6,6 +6,7 @@ export { image_activate, image_load } from "./image";
 export { json_scan } from "./json";
 export { compact_verify, token_verify } from "./jwt";
 export { path_normalize } from "./path";
+export { route_match } from "./route";
 export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take, sampler_threshold } from "./sampler";
 export { sample_list, sample_release, sample_resize, sample_take, unsampled_count } from "./samples";
 export { sha256 } from "./sha256";
