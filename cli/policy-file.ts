@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Problem } from "../worker/policy/problem.ts";
-import type { SecretOf } from "../worker/policy/secrets.ts";
 import { MAX_POLICY_BYTES } from "../worker/policy/source.ts";
 
 const MAX_SECRET_BYTES = 64 * 1024;
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 export type PolicyText = { ok: true; text: string } | { ok: false; message: string };
 
@@ -13,7 +13,7 @@ export function readPolicyFile(file: string): PolicyText {
   try {
     const { size } = statSync(file);
     if (size > MAX_POLICY_BYTES) return { ok: false, message: `${file} is larger than ${MAX_POLICY_BYTES} bytes` };
-    return { ok: true, text: new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(file)) };
+    return { ok: true, text: utf8.decode(readFileSync(file)) };
   } catch (error) {
     return { ok: false, message: `${file} cannot be read: ${reason(error)}` };
   }
@@ -27,9 +27,13 @@ function reason(error: unknown): string {
 
 /**
  * Secrets on Node: `env:NAME` from `env`, `file:PATH` relative to the policy file. One line end behind a file's secret is cut
- * off, because editors and `echo` put it there. A secret that is no UTF-8 text is written as hex or base64url.
+ * off, because editors and `echo` put it there. A file must be UTF-8, because secrets reach the Worker as text: one of other
+ * bytes is written as hex or base64url.
  */
-export function localSecrets(policyFile: string, env: Readonly<Record<string, string | undefined>>): SecretOf {
+export function localSecrets(
+  policyFile: string,
+  env: Readonly<Record<string, string | undefined>>,
+): (ref: string) => string | undefined {
   return (ref) => {
     const value = ref.startsWith("env:") ? env[ref.slice(4)] : readSecretFile(resolve(dirname(policyFile), ref.slice(5)));
     return value === "" ? undefined : value;
@@ -38,7 +42,7 @@ export function localSecrets(policyFile: string, env: Readonly<Record<string, st
 
 function readSecretFile(path: string): string | undefined {
   try {
-    return statSync(path).size > MAX_SECRET_BYTES ? undefined : readFileSync(path, "utf8").replace(/\r?\n$/, "");
+    return statSync(path).size > MAX_SECRET_BYTES ? undefined : utf8.decode(readFileSync(path)).replace(/\r?\n$/, "");
   } catch {
     return undefined; // reported as secret_missing, with the path
   }

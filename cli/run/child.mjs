@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { TimeLimit } from "./time-limit.mjs";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 const bin = join(root, "node_modules", ".bin");
@@ -15,6 +16,9 @@ const env = {
   // Miniflare would otherwise fetch a sample of request.cf from the internet.
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };
+
+/** No check or build step takes so long, even on a slow machine. */
+const STEP_LIMIT_MS = 600_000;
 
 const children = new Set();
 
@@ -44,40 +48,48 @@ function endWithNpm() {
   timer.unref();
 }
 
-function start(command, args, stdio) {
+function start(command, args, stdio, limitMs = null) {
   const child = spawn(command, args, { cwd: root, env, stdio, shell: process.platform === "win32" });
   children.add(child);
+  const limit = limitMs === null ? null : new TimeLimit(child, limitMs);
   const ended = new Promise((resolve) => {
     child.once("error", (error) => resolve({ code: 127, signal: null, error }));
-    child.once("close", (code, signal) => resolve({ code, signal, error: null }));
-  }).finally(() => children.delete(child));
+    child.once("close", (code, signal) => resolve({ code, signal, error: limit?.error() ?? null }));
+  }).finally(() => {
+    children.delete(child);
+    limit?.clear();
+  });
   return { child, ended };
 }
 
-function exitCode({ code, signal }) {
+function exitCode({ code, signal, error }) {
+  if (error !== null) return code || 1;
   return code ?? 128 + (constants.signals[signal] ?? 0);
 }
 
 /**
- * Runs a step quietly.
+ * Runs a step quietly; one that takes longer than `limitMs` is ended, and has failed.
  * @returns {Promise<{ code: number, output: string, seconds: number }>} its exit code and all that it printed
  */
-export async function runStep(command, args) {
+export async function runStep(command, args, limitMs = STEP_LIMIT_MS) {
   const startedMs = performance.now();
-  const { child, ended } = start(command, args, ["ignore", "pipe", "pipe"]);
+  const { child, ended } = start(command, args, ["ignore", "pipe", "pipe"], limitMs);
   const chunks = [];
   child.stdout?.on("data", (chunk) => chunks.push(chunk));
   child.stderr?.on("data", (chunk) => chunks.push(chunk));
   const end = await ended;
-  const output = end.error === null ? Buffer.concat(chunks).toString() : `${command}: ${end.error.message}`;
+  const printed = Buffer.concat(chunks).toString();
+  const output = end.error === null ? printed : `${printed}${command}: ${end.error.message}`;
   // A step that was interrupted has not failed: the whole run ends as interrupted.
-  if (end.signal !== null) process.exit(exitCode(end));
+  if (end.signal !== null && end.error === null) process.exit(exitCode(end));
   return { code: exitCode(end), output, seconds: (performance.now() - startedMs) / 1000 };
 }
 
-/** Runs a command on the terminal with stdin closed. Returns its exit code. */
-export async function runVisible(command, args) {
-  return exitCode(await start(command, args, ["ignore", "inherit", "inherit"]).ended);
+/** Runs a command on the terminal with stdin closed. Returns its exit code; one that takes longer than `limitMs` is ended. */
+export async function runVisible(command, args, limitMs) {
+  const end = await start(command, args, ["ignore", "inherit", "inherit"], limitMs).ended;
+  if (end.error !== null) process.stderr.write(`picket: ${command}: ${end.error.message}\n`);
+  return exitCode(end);
 }
 
 /**

@@ -3,6 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, runStep } from "./child.mjs";
 
+/** A slow network is no reason to give up. */
+const LIMIT_MS = 1_800_000;
+
 function packages(path) {
   return JSON.parse(readFileSync(join(root, path), "utf8")).packages;
 }
@@ -22,7 +25,7 @@ function installed() {
 export async function install() {
   if (installed()) return;
   process.stdout.write("picket: installing packages (npm ci), about half a minute …\n");
-  const { code, output, seconds } = await runStep("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  const { code, output, seconds } = await runStep("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], LIMIT_MS);
   if (code !== 0) {
     process.stderr.write(`${output}\npicket: npm ci failed; it needs the npm registry and a writable node_modules.\n`);
     process.exit(1);

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { root, runStep, runVisible } from "./child.mjs";
 
 const results = join("dist", "test-results.json");
+/** The last guard of a run without end; test/stall-reporter.ts is the first, and knows names. */
+const LIMIT_MS = 1_800_000;
 
 /** `wrangler deploy --dry-run` for each [env.NAME] of wrangler.toml, and for the part without a name. */
 function deployments() {
@@ -52,8 +54,9 @@ export async function test(args) {
   mkdirSync(join(root, "dist"), { recursive: true });
   rmSync(join(root, results), { force: true });
   const checked = await runChecks();
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${results}`];
-  const code = await runVisible("vitest", ["run", "--config", "test/vitest.config.ts", "--root", ".", ...reporters, ...args]);
+  const reporters = ["default", "json", "./test/stall-reporter.ts"].map((name) => `--reporter=${name}`);
+  const options = ["--config", "test/vitest.config.ts", "--root", ".", ...reporters, `--outputFile.json=${results}`];
+  const code = await runVisible("vitest", ["run", ...options, ...args], LIMIT_MS);
   const tested = vitestTotals(code);
   const failed = checked.failed + tested.failed;
   if (tested.skipped > 0) process.stdout.write(`${tested.skipped} skipped\n`);

@@ -36,7 +36,7 @@ export async function checkPolicy({ file, environment, replace }: PolicySource):
   const secrets: Record<string, string> = {};
   const local = localSecrets(file, environment);
   const secretOf = (ref: string) => {
-    const value = textOf(local(ref));
+    const value = local(ref);
     if (value !== undefined) secrets[ref] = value;
     return value;
   };
@@ -53,14 +53,4 @@ export async function checkPolicy({ file, environment, replace }: PolicySource):
 /** Problems as `picket lint` prints them. */
 export function problemText(file: string, problems: readonly Problem[]): string {
   return [...problems.map((problem) => problemLine(file, problem)), `${file}: ${counted(problems.length, "problem")}`].join("\n");
-}
-
-/** Secrets reach the Worker as text in JSON: a file of other bytes cannot, and counts as unreadable. */
-function textOf(value: string | Uint8Array | undefined): string | undefined {
-  if (typeof value !== "object") return value;
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(value);
-  } catch {
-    return undefined;
-  }
 }

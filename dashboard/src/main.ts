@@ -2,7 +2,6 @@ import "./styles/fonts.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/live-table.css";
-import "./styles/ranking.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
 

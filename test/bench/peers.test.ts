@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { compileBenchPolicy } from "../../cli/bench/fixtures/compile-policy.ts";
+import { routeSet } from "../../cli/bench/fixtures/routes.ts";
 import { audience, deviceTokens, forge, issuer, secret, signToken, TOKEN_BYTES } from "../../cli/bench/fixtures/tokens.ts";
 import { zipfTrace } from "../../cli/bench/fixtures/zipf.ts";
 import { coreFile } from "../../cli/bench/measure/bundle.ts";
 import { decideLoop } from "../../cli/bench/peers/decide-loop.ts";
 import { BURST, coreLimiter, exactAdmissions, INTERVAL_US, peerLimiter, type Trace } from "../../cli/bench/peers/limiter.ts";
+import { coreMatcher, honoMatchers } from "../../cli/bench/peers/route-matcher.ts";
 import { sha256Hashers } from "../../cli/bench/peers/sha256-hasher.ts";
 import { coreVerifier, peerVerifiers, type TokenVerifier } from "../../cli/bench/peers/token-verifier.ts";
 import { Engine } from "../../worker/engine/engine.ts";
@@ -115,5 +117,23 @@ describe("zipf", () => {
     expect(count(0) / count(1)).toBeGreaterThan(1.9);
     expect(count(0) / count(1)).toBeLessThan(2.1);
     expect(zipfTrace(100, 200_000, 5)).toEqual(draws);
+  });
+});
+
+describe("route", () => {
+  it.each([
+    [10, "literal"],
+    [10, "mixed"],
+    [1000, "literal"],
+    [1000, "mixed"],
+  ] as const)("has every contender find the same of %i %s operations", async (operations, mix) => {
+    const set = routeSet(operations, mix);
+    expect(new Set(set.templates).size).toBe(operations);
+    for (const matcher of [await coreMatcher(module, set), ...honoMatchers(set)]) {
+      const wrong = set.paths.filter(({ path, template }) => matcher.templateOf(path) !== template);
+      expect([matcher.name, wrong]).toEqual([matcher.name, []]);
+      expect([matcher.run(2048), matcher.idle(2048)]).toEqual([2048, 2048]);
+      expect(matcher.templateOf("/api/v2/nothing")).not.toBe(set.templates[0]);
+    }
   });
 });

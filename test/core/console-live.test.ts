@@ -36,6 +36,8 @@ function event(id: number, change: Partial<LiveEvent> = {}): LiveEvent {
     country: "",
     asn: 0,
     colo: "",
+    stratum: 0,
+    priority: 2,
     weight: 1,
     threshold: 0,
     ...change,

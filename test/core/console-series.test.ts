@@ -8,7 +8,7 @@ import { coveredMs, drawnWindow, joinSteps, mergeSeries, sumBars } from "../../d
 import { curveOf, roundTop } from "../../dashboard/src/overview/time-chart.ts";
 
 const step = (requests: number, refused = 0): Step => ({ requests, refused, shadow: 0 });
-const range = { name: "5m", fromMs: 60_000, toMs: 361_500, stepMs: 2000 };
+const range = { name: "5m" as const, fromMs: 60_000, toMs: 361_500, stepMs: 2000 };
 
 describe("the window that is drawn", () => {
   it("has the range's own length and ends with the series, or with the live pulse where that is ahead", () => {
@@ -82,7 +82,7 @@ describe("joined steps", () => {
 });
 
 describe("the time that totals speak of", () => {
-  const hour = { name: "1h", fromMs: 0, toMs: 3_630_000, stepMs: 60_000 };
+  const hour = { name: "1h" as const, fromMs: 0, toMs: 3_630_000, stepMs: 60_000 };
 
   it("is the range, or begins with the first report", () => {
     expect(coveredMs(hour, [[step(1), step(1)]], 0)).toBe(3_630_000);

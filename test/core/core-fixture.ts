@@ -13,6 +13,7 @@ export interface TestCore extends CoreExports {
   path_normalize(length: number): number;
   latency_bucket(ms: number): number;
   token_verify(slot: number, authenticator: number, nowMs: number): number;
+  compact_verify(slot: number, authenticator: number): number;
   gcra_new(cells: number): number;
   gcra_take(
     handle: number,

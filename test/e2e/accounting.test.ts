@@ -1,28 +1,15 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { Picket } from "./picket-process.ts";
-import { API_KEY, environment, policyFile, policyText } from "./policy.ts";
+import { expect, it } from "vitest";
+import { API_KEY } from "./policy.ts";
 import { poll } from "./poll.ts";
-import { startUpstream, type Upstream } from "./upstream.ts";
+import { servePolicy } from "./served-policy.ts";
 
 const REQUESTS = 3_000;
 const AT_ONCE = 16;
 
-let upstream: Upstream;
-let picket: Picket;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  const file = policyFile(policyText(upstream.origin));
-  picket = await Picket.start({ args: ["--policy", file, "--regions", "weur,enam"], regions: 2, env: environment });
-});
-afterAll(async () => {
-  await picket.stop();
-  picket.remove();
-  await upstream.close();
-});
+const served = servePolicy("weur", "enam");
 
 /** A mix of allowed, refused and ambiguous requests over both regions. Gives how many got each status. */
 async function load(): Promise<Map<number, number>> {
@@ -39,7 +26,7 @@ async function load(): Promise<Map<number, number>> {
   const worker = async () => {
     for (let index = next++; index < REQUESTS; index = next++) {
       const { path, headers } = kinds[index % kinds.length] ?? { path: "/", headers: {} };
-      const response = await fetch(`${picket.origins[index % 2]}${path}`, { headers });
+      const response = await fetch(`${served.picket.origins[index % 2]}${path}`, { headers });
       await response.arrayBuffer();
       statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
     }
@@ -50,7 +37,7 @@ async function load(): Promise<Map<number, number>> {
 
 /** What the rollups say, read from the database itself once nothing writes to it any more. */
 function rollups(): { requests: number; allowed: number } {
-  for (const file of globSync(join(picket.data, "state", "d1", "**", "*.sqlite"))) {
+  for (const file of globSync(join(served.picket.data, "state", "d1", "**", "*.sqlite"))) {
     const database = new DatabaseSync(file);
     try {
       if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'rollups'").get() === undefined) continue;
@@ -72,12 +59,12 @@ it("has in the database exactly what the client sent", async () => {
   const sixth = REQUESTS / 6;
   expect(Object.fromEntries(statuses)).toEqual({ 200: 2 * sixth, 500: sixth, 401: 2 * sixth, 404: sixth });
   const { telemetry } = await poll("every request is stored", 20_000, async () => {
-    const health = await picket.health();
+    const health = await served.picket.health();
     const { reported, stored, dropped, pending } = health.telemetry;
     expect(stored + dropped + pending).toBe(reported);
     return stored === REQUESTS && health;
   });
   expect(telemetry).toEqual({ reported: REQUESTS, stored: REQUESTS, dropped: 0, pending: 0 });
-  await picket.stop();
+  await served.picket.stop();
   expect(rollups()).toEqual({ requests: REQUESTS, allowed: 3 * sixth });
 });

@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Picket } from "./picket-process.ts";
-import { API_KEY, environment, policyFile, policyText, token } from "./policy.ts";
+import { describe, expect, it } from "vitest";
+import { API_KEY, token } from "./policy.ts";
 import { poll } from "./poll.ts";
-import { startUpstream, type Upstream } from "./upstream.ts";
+import { servePolicy } from "./served-policy.ts";
 
 interface Answer {
   status: number;
@@ -18,22 +17,18 @@ interface Echo {
   headers: Record<string, string>;
 }
 
-let upstream: Upstream;
-let picket: Picket;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  picket = await Picket.start({ args: ["--policy", policyFile(policyText(upstream.origin))], env: environment });
-});
-afterAll(async () => {
-  await picket.stop();
-  picket.remove();
-  await upstream.close();
-});
+const served = servePolicy();
 
 /** Calls the gateway with curl: what a client without our habits sends and sees. */
 async function curl(path: string, ...args: string[]): Promise<Answer> {
-  const { stdout } = await promisify(execFile)("curl", ["-sS", "-i", "--http1.1", "--path-as-is", ...args, picket.home + path]);
+  const { stdout } = await promisify(execFile)("curl", [
+    "-sS",
+    "-i",
+    "--http1.1",
+    "--path-as-is",
+    ...args,
+    served.picket.home + path,
+  ]);
   const end = stdout.indexOf("\r\n\r\n");
   const [statusLine = "", ...lines] = stdout.slice(0, end).split("\r\n");
   const pairs = lines.map((line): [string, string] => [
@@ -79,7 +74,7 @@ describe("an upstream that does not answer", () => {
   it("is given up after the service's time, and its connection with it", async () => {
     const answer = await curl("/slow/silence");
     expect([answer.status, JSON.parse(answer.body).code]).toEqual([504, "upstream_timeout"]);
-    await poll("the upstream's connection closed", 5_000, () => upstream.waiting() === 0);
+    await poll("the upstream's connection closed", 5_000, () => served.upstream.waiting() === 0);
   });
 });
 
@@ -122,6 +117,16 @@ describe("what is refused", () => {
     expect(answer.headers.get("ratelimit")).toMatch(/^"one-a-minute";r=0;t=\d+$/);
   });
 
+  it("refuses a body on GET, however its length is told, and takes one that is empty", async () => {
+    problem(await curl("/things/7", "-X", "GET", "-d", "a=1", ...withKey), 400, "body_refused");
+    const chunked = ["-X", "GET", "-H", "Transfer-Encoding: chunked", "-d", "a=1"];
+    problem(await curl("/things/7", ...chunked, ...withKey), 400, "body_refused");
+    const both = await curl("/things/7", ...chunked, "-H", "Content-Length: 0", ...withKey);
+    expect(both.status).toBe(400);
+    const empty = await curl("/things/7", "-X", "GET", "-d", "", ...withKey);
+    expect([empty.status, (JSON.parse(empty.body) as Echo).method]).toEqual([200, "GET"]);
+  });
+
   it("knows no service outside the policy", async () => {
     problem(await curl("/.env"), 404, "service_unknown");
   });
@@ -136,8 +141,8 @@ describe("what is refused", () => {
       "/things/%252e%252e/x",
       "/things/a;b=1/../../x",
     ];
-    const before = upstream.requests();
+    const before = served.upstream.requests();
     for (const path of ambiguous) expect([path, (await curl(path, ...withKey)).status]).toEqual([path, 400]);
-    expect(upstream.requests()).toBe(before);
+    expect(served.upstream.requests()).toBe(before);
   });
 });

@@ -1,31 +1,19 @@
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { Picket } from "./picket-process.ts";
-import { API_KEY, environment, policyFile, policyText } from "./policy.ts";
+import { expect, it } from "vitest";
+import { API_KEY } from "./policy.ts";
 import { residentBytes } from "./processes.ts";
-import { startUpstream, type Upstream } from "./upstream.ts";
+import { servePolicy } from "./served-policy.ts";
 
 const LARGE_BYTES = 100 * 1024 * 1024;
 /** Far less than the body: it was streamed, not kept. */
 const MAX_GROWTH_BYTES = 48 * 1024 * 1024;
 const headers = { "X-Api-Key": API_KEY };
 
-let upstream: Upstream;
-let picket: Picket;
-
-beforeAll(async () => {
-  upstream = await startUpstream();
-  picket = await Picket.start({ args: ["--policy", policyFile(policyText(upstream.origin))], env: environment });
-});
-afterAll(async () => {
-  await picket.stop();
-  picket.remove();
-  await upstream.close();
-});
+const served = servePolicy();
 
 /** Most memory that workerd occupied while `work` ran, beyond what it did before. */
 async function growth(work: () => Promise<void>): Promise<number> {
-  const { workerd } = picket;
+  const { workerd } = served.picket;
   const before = residentBytes(workerd);
   let most = before;
   const timer = setInterval(() => {
@@ -50,12 +38,12 @@ function largeBody(hash: ReturnType<typeof createHash>): ReadableStream<Uint8Arr
 }
 
 it("uploads 100 MB without keeping them", async () => {
-  await (await fetch(`${picket.home}/things/1`, { headers })).text();
+  await (await fetch(`${served.picket.home}/things/1`, { headers })).text();
   const hash = createHash("sha256");
   let received: unknown;
   const grown = await growth(async () => {
     const init = { method: "POST", headers, body: largeBody(hash), duplex: "half" } as RequestInit;
-    received = await (await fetch(`${picket.home}/things/1/upload`, init)).json();
+    received = await (await fetch(`${served.picket.home}/things/1/upload`, init)).json();
   });
   expect(received).toEqual({ bytes: LARGE_BYTES, sha256: hash.digest("hex") });
   expect(grown).toBeLessThan(MAX_GROWTH_BYTES);
@@ -64,7 +52,7 @@ it("uploads 100 MB without keeping them", async () => {
 it("downloads 100 MB without keeping them", async () => {
   let bytes = 0;
   const grown = await growth(async () => {
-    const response = await fetch(`${picket.home}/things/1/download?bytes=${LARGE_BYTES}`, { headers });
+    const response = await fetch(`${served.picket.home}/things/1/download?bytes=${LARGE_BYTES}`, { headers });
     if (response.body === null) throw new Error("no body");
     for await (const chunk of response.body) bytes += chunk.length;
   });
@@ -73,7 +61,7 @@ it("downloads 100 MB without keeping them", async () => {
 });
 
 it("passes server-sent events as they are sent", async () => {
-  const response = await fetch(`${picket.home}/things/1/events`, { headers });
+  const response = await fetch(`${served.picket.home}/things/1/events`, { headers });
   expect(response.headers.get("content-type")).toBe("text/event-stream");
   if (response.body === null) throw new Error("no body");
   const arrivals: { text: string; atMs: number }[] = [];
@@ -87,7 +75,7 @@ it("passes server-sent events as they are sent", async () => {
 /** Node's WebSocket takes headers as a browser's does not. */
 function open(path: string, init: { headers?: Record<string, string> }): WebSocket {
   const Client = WebSocket as unknown as new (url: string, init: object) => WebSocket;
-  return new Client(picket.home.replace("http:", "ws:") + path, init);
+  return new Client(served.picket.home.replace("http:", "ws:") + path, init);
 }
 
 it("echoes through a WebSocket, and closes it at both ends", async () => {
@@ -108,12 +96,12 @@ it("echoes through a WebSocket, and closes it at both ends", async () => {
 });
 
 it("opens no WebSocket without a credential", async () => {
-  const before = upstream.requests();
+  const before = served.upstream.requests();
   const socket = open("/things/1/socket", {});
   const outcome = await new Promise((resolve) => {
     socket.addEventListener("open", () => resolve("open"));
     socket.addEventListener("error", () => resolve("refused"));
   });
   expect(outcome).toBe("refused");
-  expect(upstream.requests()).toBe(before);
+  expect(served.upstream.requests()).toBe(before);
 });

@@ -116,6 +116,15 @@ describe("compile", () => {
     expect(statSync(fromEnv).mode & 0o777).toBe(0o600);
   });
 
+  test("takes no secret from a file that is not UTF-8: another would be used than the one that was meant", () => {
+    writeFileSync(join(folder, "bytes.key"), Buffer.alloc(40, 0xe9));
+    const policy = plainPolicy();
+    put(policy, "authenticators[0].keys[0].secret", "file:bytes.key");
+    const { status, stdout } = run(["compile", file("bytes.json", policy)]);
+    expect(status).toBe(1);
+    expect(stdout).toContain("(secret_missing)");
+  });
+
   test("names a missing secret and exits 1", () => {
     const { status, stdout } = run(["compile", good]);
     expect(status).toBe(1);

@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeEach, expect, it } from "vitest";
-import { countOf, env, failingDatabase, report, sample, storedRequests, TestRegion } from "./region-fixture.ts";
+import { countOf, env, failingDatabase, NOON_MS, report, sample, storedRequests, TestRegion } from "./region-fixture.ts";
 
 const telemetryTables = ["regions", "rollups", "traffic", "latency", "events"];
 
@@ -35,6 +35,12 @@ it("brings reports to D1: counts, traffic, closed minutes' latency, samples", as
   expect(await countOf("SELECT COUNT(*) AS n FROM latency")).toBe(0);
   await region.pass(70_000);
   expect(await env.DB.prepare("SELECT bucket, requests FROM latency").first()).toEqual({ bucket: 40, requests: 5 });
+});
+
+it("sets its alarm by its own clock, never in the past", async () => {
+  const region = new TestRegion("alarm");
+  await region.report(report({ region: "alarm" }));
+  expect(await region.inside((_, state) => state.storage.getAlarm())).toBe(NOON_MS);
 });
 
 it("adds to the minute's rows instead of writing more of them", async () => {

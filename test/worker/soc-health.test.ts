@@ -24,6 +24,30 @@ it("tells loopback and signed-in callers details, others its status alone", asyn
   expect(await health("https://picket.example")).toEqual({ status: "degraded", ...details });
 });
 
+it("asks D1 and the regions for strangers once in five seconds, however many call", async () => {
+  const stranger = new TestSoc();
+  let asked = 0;
+  const batch: D1Database["batch"] = (statements) => {
+    asked++;
+    return env.DB.batch(statements);
+  };
+  stranger.bindings = { ...env, DB: { prepare: env.DB.prepare.bind(env.DB), batch } as unknown as D1Database };
+  const ask = async (times: number) => {
+    const call = () => stranger.call("/health", { host: "https://picket.example" });
+    const answers = await Promise.all(Array.from({ length: times }, call));
+    return Promise.all(answers.map((answer) => answer.json()));
+  };
+  await ask(1);
+  expect(await ask(50)).toEqual(new Array(50).fill({ status: "degraded" }));
+  expect(asked).toBe(1);
+  stranger.nowMs += 4_999;
+  await ask(50);
+  expect(asked).toBe(1);
+  stranger.nowMs += 1;
+  await ask(50);
+  expect(asked).toBe(2);
+});
+
 it("accounts for every request of a live object, and of one that was wiped", async () => {
   const region = new TestRegion();
   const counters = { coreFaults: 0, reportsDropped: 1, requestsDropped: 5, limitEvictions: 0, unsampled: 0 };
@@ -42,4 +66,12 @@ it("speaks of D1's last account when a region does not answer", async () => {
   soc.bindings = { ...env, REGION_OBJECTS: away as unknown as Env["REGION_OBJECTS"] };
   expect(await health()).toMatchObject({ status: "degraded", telemetry: { reported: 9, stored: 4, dropped: 5, pending: 0 } });
   soc.bindings = { ...env };
+});
+
+it("never tells those who may know an old answer", async () => {
+  const region = new TestRegion();
+  const before = (await health("https://picket.example")) as { telemetry: { reported: number } };
+  await region.report(report({ isolate: "00000000000000ee", samples: [] }));
+  const reported = before.telemetry.reported + 4;
+  expect(await health("https://picket.example")).toMatchObject({ telemetry: { reported } });
 });

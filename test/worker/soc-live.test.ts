@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeAll, expect, it } from "vitest";
-import type { LiveHello, LiveTick } from "../../worker/region/live.ts";
+import type { LiveHello, LiveTick } from "../../worker/region/live-message.ts";
 import { NOON_MS, report, sample, TestRegion } from "./region-fixture.ts";
 import { codeOf, TestSoc } from "./soc-fixture.ts";
 
@@ -17,7 +17,7 @@ async function listen(): Promise<{ messages: (LiveHello | LiveTick)[]; socket: W
   expect(response.headers.get("X-Request-Id")).toMatch(/^[0-9a-f]{16}$/);
   const socket = response.webSocket as WebSocket;
   const messages: (LiveHello | LiveTick)[] = [];
-  socket.addEventListener("message", (event) => messages.push(JSON.parse(event.data as string)));
+  socket.addEventListener("message", (event) => void messages.push(JSON.parse(event.data as string)));
   socket.accept();
   return { messages, socket };
 }

@@ -46,6 +46,12 @@ export function routeMatch(method: i32, pathLength: i32): i32 {
   return abi.REASON_NONE;
 }
 
+/** routeMatch for benchmarks: the operation, or -REASON_*. The path is the one that path_normalize left at PATH. */
+export function route_match(method: i32, pathLength: i32): i32 {
+  const reason = routeMatch(method, pathLength);
+  return reason == abi.REASON_NONE ? routeOperation : -reason;
+}
+
 /** The node's operation for the method; HEAD falls back to GET's (RFC 9110 §9.3.2). -1 = none of this service. */
 function operationOf(node: i32, method: i32): i32 {
   if (method <= abi.METHOD_OTHER || method >= abi.METHOD_COUNT) return -1;

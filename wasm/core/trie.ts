@@ -2,7 +2,7 @@
 // the image was loaded), so a match visits each node at most once, and no deeper than MAX_SEGMENTS.
 import * as abi from "../abi";
 import { bytes, edges, nodes } from "./image";
-import { bytesEqual } from "./text";
+import { bytesOrder } from "./text";
 
 /** The path's end for the matcher, and whether a slash stands there that the matcher ignores. */
 let pathEnd: usize = 0;
@@ -80,26 +80,24 @@ function nextSlash(at: usize): usize {
   return min(at, pathEnd);
 }
 
-/** Binary search among edges sorted by (length, bytes); the child, or -1. */
+/**
+ * Binary search among edges sorted by (length, bytes); the child, or -1. It always goes the whole way, so that which half is
+ * taken is a value and not a jump: a jump would be guessed wrong every other time.
+ */
 function findEdge(first: i32, count: i32, text: usize, length: i32): i32 {
-  let low = first;
-  let high = first + count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const edge = edgeAt(middle);
-    const order = compareEdge(edge, text, length);
-    if (order == 0) return load<i32>(edge + abi.EDGE_CHILD);
-    if (order < 0) low = middle + 1;
-    else high = middle;
+  if (count == 0) return -1;
+  while (count > 1) {
+    const half = count >>> 1;
+    first = select(first + half, first, edgeOrder(edgeAt(first + half), text, length) <= 0);
+    count -= half;
   }
-  return -1;
+  const edge = edgeAt(first);
+  return edgeOrder(edge, text, length) == 0 ? load<i32>(edge + abi.EDGE_CHILD) : -1;
 }
 
 /** Below, at or above 0 as the edge's literal sorts before, at or after the text. */
 @inline
-function compareEdge(edge: usize, text: usize, length: i32): i32 {
-  const edgeLength = load<i32>(edge + abi.EDGE_LENGTH);
-  if (edgeLength != length) return edgeLength < length ? -1 : 1;
-  const literal = bytes + load<u32>(edge + abi.EDGE_OFFSET);
-  return bytesEqual(literal, text, length) ? 0 : memory.compare(literal, text, length);
+function edgeOrder(edge: usize, text: usize, length: i32): i32 {
+  const order = load<i32>(edge + abi.EDGE_LENGTH) - length;
+  return order != 0 ? order : bytesOrder(bytes + load<u32>(edge + abi.EDGE_OFFSET), text, length);
 }

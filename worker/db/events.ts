@@ -1,32 +1,8 @@
+import type { SampledEvent } from "../region/report.ts";
 import { insertFromJson, jsonParameters } from "./json-rows.ts";
 
 /** One sampled request as it is stored: what the sampler kept, and for how many requests of its stratum it stands. */
-export interface EventRow {
-  timeMs: number;
-  id: string;
-  region: string;
-  verdict: string;
-  reason: string;
-  service: string;
-  method: string;
-  operation: string;
-  path: string;
-  status: number | null;
-  latencyMs: number | null;
-  bytesIn: number;
-  bytesOut: number;
-  principal: string;
-  kind: string;
-  authenticator: string;
-  limit: string;
-  address: string;
-  country: string;
-  asn: number;
-  colo: string;
-  stratum: number;
-  priority: number;
-  weight: number;
-  threshold: number;
+export interface EventRow extends SampledEvent {
   /** max(weight, threshold): the estimator's weight (Duffield, Lund, Thorup, JACM 2007, §1.1). */
   standsFor: number;
 }
@@ -93,28 +69,42 @@ export function selectEvents(db: Reader, filter: EventFilter): D1PreparedStateme
     .bind(before.timeMs, before.id, filter.region, filter.verdict, filter.limit);
 }
 
-export interface PrincipalEstimate {
-  principal: string;
-  kind: string;
-  operation: string;
+/** Sampled refusals of one operation and reason: those of one principal, or all of them. */
+export interface RefusedPart {
+  service: string;
   method: string;
-  /** Estimated requests, its variance, and how many samples they rest on. */
+  operation: string;
+  reason: string;
+  /** null = of every caller, and of those without a principal. */
+  principal: string | null;
+  kind: string | null;
+  /** Requests that the samples stand for, the estimate's variance, and how many samples there are. */
   estimate: number;
   variance: number;
   samples: number;
 }
 
 /**
- * Refused requests by principal, the largest `limit`, estimated from samples. Variance: τ·max(0, τ − w) summed over the
- * sample is unbiased for priority sampling (Duffield, Lund, Thorup, JACM 2007, §3).
+ * Sampled refusals since `fromMs`, by operation and reason: as a whole, and of the `limit` principals and operations with the
+ * most. Variance: τ·max(0, τ − w) summed over the sample is unbiased for priority sampling (Duffield, Lund, Thorup, JACM
+ * 2007, §3).
  */
-export function selectRefusedPrincipals(db: Reader, fromMs: number, limit: number): D1PreparedStatement {
+export function selectRefusedParts(db: Reader, fromMs: number, limit: number): D1PreparedStatement {
   return db
     .prepare(
-      `SELECT principal, kind, operation, method, SUM(stands_for) AS estimate,
-         SUM(threshold * MAX(0, threshold - weight)) AS variance, COUNT(*) AS samples
-       FROM events WHERE time_ms >= ?1 AND verdict = 'refuse' AND principal <> ''
-       GROUP BY principal, kind, operation, method ORDER BY estimate DESC, principal LIMIT ?2`,
+      `WITH parts AS MATERIALIZED (
+         SELECT service, method, operation, reason, principal, kind, SUM(stands_for) AS estimate,
+           SUM(threshold * MAX(0, threshold - weight)) AS variance, COUNT(*) AS samples
+         FROM events WHERE time_ms >= ?1 AND verdict = 'refuse'
+         GROUP BY service, method, operation, reason, principal, kind),
+       top AS (
+         SELECT method, operation, principal, kind FROM parts WHERE principal <> ''
+         GROUP BY method, operation, principal, kind ORDER BY SUM(estimate) DESC, principal LIMIT ?2)
+       SELECT service, method, operation, reason, principal, kind, estimate, variance, samples
+       FROM parts JOIN top USING (method, operation, principal, kind)
+       UNION ALL
+       SELECT service, method, operation, reason, NULL, NULL, SUM(estimate), SUM(variance), SUM(samples)
+       FROM parts GROUP BY service, method, operation, reason`,
     )
     .bind(fromMs, limit);
 }

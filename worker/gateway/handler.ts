@@ -75,8 +75,13 @@ function writeRequest(isolate: Isolate, meta: PolicyMeta, request: Request, url:
 
 function flagsOf(request: Request): number {
   const { method } = request;
-  if (method === "GET" || method === "HEAD") return request.body === null ? 0 : abi.FLAG_BODY;
+  if (method === "GET" || method === "HEAD") return request.body === null || isEmpty(request.headers) ? 0 : abi.FLAG_BODY;
   return method === "OPTIONS" && isPreflight(request) ? abi.FLAG_PREFLIGHT : 0;
+}
+
+/** Some clients announce that they send nothing; a length says nothing beside Transfer-Encoding (RFC 9112 §6.3). */
+function isEmpty(headers: Headers): boolean {
+  return headers.get("content-length") === "0" && !headers.has("transfer-encoding");
 }
 
 function decisionOf(record: VerdictRecord, meta: PolicyMeta, startMs: number, address: string | null): Decision {

@@ -1,3 +1,4 @@
+import type { LiveHello, LiveTick } from "./live-message.ts";
 import { PULSE_STEP_MS, type PulseStep } from "./pulse.ts";
 import type { SampledEvent } from "./report.ts";
 
@@ -5,29 +6,6 @@ const MAX_SOCKETS = 64;
 const HELLO_STEPS = 450;
 const HELLO_EVENTS = 100;
 const TICK_EVENTS = 40;
-
-export interface LiveHello {
-  type: "hello";
-  region: string;
-  nowMs: number;
-  pulse: { stepMs: number; fromMs: number; steps: (PulseStep | null)[] };
-  /** The last ones seen, oldest first. */
-  events: SampledEvent[];
-}
-
-export interface LiveTick {
-  type: "tick";
-  region: string;
-  nowMs: number;
-  /** Requests since the object's incarnation began. */
-  reported: number;
-  /** Steps that changed, absolute values. */
-  pulse: ({ t: number } & PulseStep)[];
-  events: SampledEvent[];
-  /** Requests of this tick that are not among `events`. */
-  skipped: number;
-  policyVersion: number;
-}
 
 /** What the region shows of the present: the last events, and the next tick's. Bounded whatever is reported. */
 export class LiveFeed {

@@ -186,13 +186,13 @@ export class RegionObject extends DurableObject<Env> {
     broadcast(sockets, { type: "tick", region: this.#region, policyVersion: this.#policies.version, ...tick });
   }
 
-  /** Sets the alarm for what comes next, never sooner than a beat after the last. */
+  /** Sets the alarm for what comes next: never in the past, and never sooner than a beat after the last. */
   #wake(nowMs: number): void {
     const tickMs = this.#feed.isQuiet ? null : nowMs;
     const flushMs = this.#flusher.nextMs(nowMs);
     if (tickMs === null && flushMs === null) return;
     const soonest = Math.min(tickMs ?? Number.POSITIVE_INFINITY, flushMs ?? Number.POSITIVE_INFINITY);
-    const atMs = Math.max(soonest, this.#beatMs + BEAT_MS);
+    const atMs = Math.max(nowMs, soonest, this.#beatMs + BEAT_MS);
     if (this.#alarmAtMs !== null && this.#alarmAtMs <= atMs) return;
     this.#alarmAtMs = atMs;
     this.ctx.storage.setAlarm(atMs);

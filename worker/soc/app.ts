@@ -2,7 +2,7 @@ import { HTTPException } from "hono/http-exception";
 import packageJson from "../../package.json";
 import { serveAsset } from "./assets.ts";
 import { events } from "./events.ts";
-import { health } from "./health.ts";
+import { createHealth } from "./health.ts";
 import { live } from "./live.ts";
 import { overview } from "./overview.ts";
 import { policies } from "./policies.ts";
@@ -19,7 +19,7 @@ export function createSoc(now: () => number) {
   router.onError((error, c) => answerError(error, c));
   router.notFound((c) => problem(c, 404, "not_found"));
   const api = router
-    .route("/", health)
+    .route("/", createHealth())
     .route("/", sessions)
     .route("/", overview)
     .route("/", events)

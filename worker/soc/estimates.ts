@@ -5,13 +5,8 @@ export interface Estimate {
   high: number;
 }
 
-const Z95 = 1.959964;
-
-/** Sum of Horvitz–Thompson weights with its unbiased variance; never below the `seen` requests that are certain. */
-export function estimateTotal(sum: number, variance: number, seen: number): Estimate {
-  const margin = Z95 * Math.sqrt(Math.max(0, variance));
-  return { value: Math.round(sum), low: Math.round(Math.max(seen, sum - margin)), high: Math.round(sum + margin) };
-}
+/** The normal distribution's 97.5 % point. */
+export const Z95 = 1.959964;
 
 /**
  * How many distinct callers there were, from how many were seen in one sample and in two: Chao's estimator, bias-corrected, with

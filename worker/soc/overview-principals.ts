@@ -1,6 +1,8 @@
-import type { PrincipalEstimate, PrincipalFrequencies } from "../db/events.ts";
+import type { PrincipalFrequencies, RefusedPart } from "../db/events.ts";
+import type { RollupTotal } from "../db/rollups.ts";
 import type { SampledEvent } from "../region/report.ts";
-import { type Estimate, estimateDistinct, estimateTotal } from "./estimates.ts";
+import { type Estimate, estimateDistinct } from "./estimates.ts";
+import { postStratify, type SampledPart, sumOf } from "./post-stratify.ts";
 
 const TOP = 10;
 
@@ -12,31 +14,66 @@ export interface RefusedPrincipal {
   refused: Estimate;
 }
 
-/** The most refused principals: D1's estimates and those of samples that are not there yet. Batches are independent, so both add. */
-export function refusedPrincipals(stored: readonly PrincipalEstimate[], unread: readonly SampledEvent[]): RefusedPrincipal[] {
-  const byKey = new Map<string, PrincipalEstimate>();
-  const add = (row: PrincipalEstimate) => {
-    const key = JSON.stringify([row.principal, row.kind, row.method, row.operation]);
-    const standing = byKey.get(key);
-    if (!standing) byKey.set(key, { ...row });
-    else {
-      standing.estimate += row.estimate;
-      standing.variance += row.variance;
-      standing.samples += row.samples;
-    }
-  };
-  for (const row of stored) add(row);
-  for (const event of unread) if (event.verdict === "refuse" && event.principal !== "") add(estimateOf(event));
-  const sorted = [...byKey.values()].sort((a, b) => b.estimate - a.estimate || a.principal.localeCompare(b.principal));
-  return sorted.slice(0, TOP).map(({ principal, kind, operation, method, estimate, variance, samples }) => {
-    return { principal, kind, operation, method, refused: estimateTotal(estimate, variance, samples) };
+/**
+ * The most refused principals: D1's samples and those that are not there yet (batches are independent, so all adds), within the
+ * exact refusals of each operation and reason, so that no principal has more than there were.
+ */
+export function refusedPrincipals(
+  stored: readonly RefusedPart[],
+  unread: readonly SampledEvent[],
+  totals: readonly RollupTotal[],
+): RefusedPrincipal[] {
+  const exact = exactCells(totals);
+  const cells = new Map<string, SampledPart>();
+  const callers = new Map<string, Map<string, SampledPart>>();
+  const refusals = unread.filter((event) => event.verdict === "refuse");
+  for (const part of [...stored, ...refusals.flatMap(partsOf)]) {
+    const { principal, kind, method, operation } = part;
+    if (principal === "") continue; // nobody's: counted in the whole of its cell
+    const caller = JSON.stringify([principal, kind, method, operation]);
+    if (principal !== null && !callers.has(caller)) callers.set(caller, new Map());
+    addPart(principal === null ? cells : callers.get(caller), cellKey(part), part);
+  }
+  const estimates = [...callers].map(([caller, parts]) => {
+    const [principal, kind, method, operation] = JSON.parse(caller) as [string, string, string, string];
+    const within = [...parts].map(([key, part]) => postStratify(part, cells.get(key) ?? part, exact.get(key) ?? 0));
+    const { value, low, high } = sumOf(within);
+    const refused = { value: Math.round(value), low: Math.round(low), high: Math.round(high) };
+    return { principal, kind, operation, method, refused };
   });
+  return estimates.sort((a, b) => b.refused.value - a.refused.value || a.principal.localeCompare(b.principal)).slice(0, TOP);
 }
 
-/** One sample as an estimate; the variance as in worker/db/events.ts. */
-function estimateOf({ principal, kind, operation, method, weight, threshold }: SampledEvent): PrincipalEstimate {
+type Cell = Pick<RefusedPart, "service" | "method" | "operation" | "reason">;
+const cellKey = ({ service, method, operation, reason }: Cell) => JSON.stringify([service, method, operation, reason]);
+
+function exactCells(totals: readonly RollupTotal[]): Map<string, number> {
+  const exact = new Map<string, number>();
+  for (const row of totals) {
+    if (row.verdict === "refuse") exact.set(cellKey(row), (exact.get(cellKey(row)) ?? 0) + row.requests);
+  }
+  return exact;
+}
+
+function addPart(parts: Map<string, SampledPart> | undefined, key: string, { estimate, variance, samples }: SampledPart): void {
+  const standing = parts?.get(key);
+  if (!standing) parts?.set(key, { estimate, variance, samples });
+  else {
+    standing.estimate += estimate;
+    standing.variance += variance;
+    standing.samples += samples;
+  }
+}
+
+/** One sample as worker/db/events.ts would count it: for its caller, and for the whole of its cell. */
+function partsOf({ weight, threshold, ...event }: SampledEvent): RefusedPart[] {
+  const { service, method, operation, reason, principal, kind } = event;
   const variance = threshold * Math.max(0, threshold - weight);
-  return { principal, kind, operation, method, estimate: Math.max(weight, threshold), variance, samples: 1 };
+  const part = { service, method, operation, reason, estimate: Math.max(weight, threshold), variance, samples: 1 };
+  return [
+    { ...part, principal, kind },
+    { ...part, principal: null, kind: null },
+  ];
 }
 
 /**

@@ -1,9 +1,4 @@
-import {
-  type PrincipalEstimate,
-  type PrincipalFrequencies,
-  selectPrincipalFrequencies,
-  selectRefusedPrincipals,
-} from "../db/events.ts";
+import { type PrincipalFrequencies, type RefusedPart, selectPrincipalFrequencies, selectRefusedParts } from "../db/events.ts";
 import { type LatencyTotal, selectLatency } from "../db/latency.ts";
 import { type PolicyRow, selectNewestPolicy } from "../db/policies.ts";
 import { type RegionRow, selectRegions } from "../db/regions.ts";
@@ -24,7 +19,7 @@ export interface StoredOverview {
   previous: { requests: number | null; refused: number | null };
   upstreamFailures: number;
   latency: LatencyTotal[];
-  principals: PrincipalEstimate[];
+  refusedParts: RefusedPart[];
   frequencies: PrincipalFrequencies;
   policy: PolicyRow | null;
 }
@@ -61,14 +56,14 @@ async function readStored(db: D1DatabaseSession, range: OverviewRange): Promise<
   const { fromMinute, toMinute, fromMs } = range;
   const before = previousMinutes(range);
   const stepMinutes = Math.max(1, range.stepMs / 60_000);
-  const [regions, totals, steps, previous, failures, latency, principals, frequencies, policy] = await db.batch([
+  const [regions, totals, steps, previous, failures, latency, refusedParts, frequencies, policy] = await db.batch([
     selectRegions(db),
     selectRollupTotals(db, fromMinute, toMinute),
     selectRollupSteps(db, fromMinute, toMinute, stepMinutes),
     selectRollupSum(db, before.fromMinute, before.toMinute),
     selectUpstreamFailures(db, fromMinute, toMinute),
     selectLatency(db, fromMinute, toMinute),
-    selectRefusedPrincipals(db, fromMs, PRINCIPALS),
+    selectRefusedParts(db, fromMs, PRINCIPALS),
     selectPrincipalFrequencies(db, fromMs),
     selectNewestPolicy(db),
   ]);
@@ -80,7 +75,7 @@ async function readStored(db: D1DatabaseSession, range: OverviewRange): Promise<
     previous: rows<StoredOverview["previous"]>(previous)[0] ?? { requests: null, refused: null },
     upstreamFailures: rows<{ failures: number | null }>(failures)[0]?.failures ?? 0,
     latency: rows(latency),
-    principals: rows(principals),
+    refusedParts: rows(refusedParts),
     frequencies: rows<PrincipalFrequencies>(frequencies)[0] ?? { seen: 0, once: 0, twice: 0, sampled: 0 },
     policy: rows<PolicyRow>(policy)[0] ?? null,
   };

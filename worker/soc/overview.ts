@@ -2,56 +2,15 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { PolicyMeta } from "../policy/compiled.ts";
 import type { PendingRows } from "../region/pending.ts";
 import { requireSession } from "./guards.ts";
-import { accountsSchema } from "./health.ts";
 import { distinctPrincipals, refusedPrincipals } from "./overview-principals.ts";
 import { type OverviewRange, overviewRange, previousMinutes, rangeNames } from "./overview-range.ts";
 import { type OverviewState, readOverview } from "./overview-read.ts";
+import { type Overview, overviewSchema } from "./overview-schema.ts";
 import { regionSeries } from "./overview-series.ts";
 import { countRequests, p95, summarizeOperations, summarizeReasons } from "./overview-summary.ts";
 import { problem, problemAnswer } from "./problem.ts";
 import { sumAccounts } from "./regions.ts";
 import { createRouter } from "./router.ts";
-
-const estimate = z.object({ value: z.number(), low: z.number(), high: z.number() }).openapi("Estimate", {
-  description: "Estimated from samples, with its 95 % interval",
-});
-const counts = z.object({ requests: z.number(), refused: z.number(), shadow: z.number() });
-const p95Ms = z.number().nullable().openapi({ description: "±5 %: latencies are counted in logarithmic buckets" });
-
-const overviewSchema = z
-  .object({
-    range: z.object({ name: z.enum(rangeNames), fromMs: z.number(), toMs: z.number(), stepMs: z.number() }),
-    generatedMs: z.number(),
-    totals: counts.extend({ upstreamFailures: z.number(), p95Ms, principals: estimate.nullable() }),
-    previous: z.object({ requests: z.number(), refused: z.number() }).nullable(),
-    regions: z.array(
-      z.object({
-        region: z.string(),
-        requests: z.number(),
-        refused: z.number(),
-        lastReportMs: z.number().nullable(),
-        series: z.array(counts.nullable()),
-      }),
-    ),
-    operations: z.array(
-      counts.extend({ service: z.string(), method: z.string(), operation: z.string(), owner: z.string(), p95Ms }),
-    ),
-    reasons: z.array(
-      z.object({
-        reason: z.string(),
-        verdict: z.enum(["refuse", "shadow"]),
-        service: z.string(),
-        operation: z.string(),
-        requests: z.number(),
-      }),
-    ),
-    principals: z.array(
-      z.object({ principal: z.string(), kind: z.string(), operation: z.string(), method: z.string(), refused: estimate }),
-    ),
-    policy: z.object({ version: z.int(), publishedMs: z.number() }),
-    telemetry: accountsSchema,
-  })
-  .openapi("Overview");
 
 const route = createRoute({
   method: "get",
@@ -74,7 +33,7 @@ export const overview = createRouter().openapi(route, async (c) => {
   return state ? c.json(describe(range, state), 200) : problem(c, 503, "overview_busy");
 });
 
-function describe(range: OverviewRange, { stored, names, snapshots }: OverviewState): z.infer<typeof overviewSchema> {
+function describe(range: OverviewRange, { stored, names, snapshots }: OverviewState): Overview {
   const unread = unreadRows(range, snapshots);
   const totals = [...stored.totals, ...unread.rollups];
   const latency = [...stored.latency, ...unread.latency];
@@ -105,7 +64,7 @@ function describe(range: OverviewRange, { stored, names, snapshots }: OverviewSt
     }),
     operations: summarizeOperations(totals, latency, ownersOf(stored.policy?.meta)),
     reasons: summarizeReasons(totals),
-    principals: refusedPrincipals(stored.principals, unread.samples),
+    principals: refusedPrincipals(stored.refusedParts, unread.samples, totals),
     policy: { version: stored.policy?.version ?? 0, publishedMs: stored.policy?.publishedMs ?? 0 },
     telemetry: sumAccounts(stored.regions, snapshots),
   };

@@ -1,15 +1,8 @@
 import type { RegionRow } from "../db/regions.ts";
 import type { RegionHealth, RegionObject } from "../region/region-object.ts";
+import type { TelemetryAccounts } from "./telemetry-accounts.ts";
 
 const ANSWER_MS = 3_000;
-
-/** Requests since the database began. reported = stored + dropped + pending. */
-export interface TelemetryAccounts {
-  reported: number;
-  stored: number;
-  dropped: number;
-  pending: number;
-}
 
 /** Regions of the installation, and those that D1 knows from before it was changed. */
 export function regionNames(env: Pick<Env, "REGIONS">, rows: readonly { region: string }[]): string[] {
