@@ -2,7 +2,7 @@
 // memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
 // Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 // ---------------------------------------------------------------- bounds on hostile input
 export const MAX_PATH = 4096; // bytes of a request's path, without its query
@@ -14,7 +14,8 @@ export const MAX_JSON_DEPTH = 8; // nesting inside a token, the outermost object
 export const MAX_SEGMENTS = 64; // path segments
 export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to
 export const CREDENTIAL_SLOTS = 4; // header names that may carry a credential, slot 0 = Authorization
-export const MAX_CUSTOM_CLAIMS = 8; // claims that limits refer to (claim:NAME)
+export const MAX_CUSTOM_CLAIMS = 8; // claims that limits and binds refer to (claim:NAME)
+export const MAX_BINDS = 8; // path parameters of one operation that are bound to the caller
 export const MAX_OPERATIONS = 4096;
 export const MAX_SERVICES = 256;
 
@@ -62,6 +63,7 @@ export const REASON_UPSTREAM_UNREACHABLE = 25; // 502, counted apart from refusa
 export const REASON_UPSTREAM_TIMEOUT = 26; // 504, counted apart from refusals
 export const REASON_POLICY_MISSING = 27; // 503
 export const REASON_CORE_FAULT = 28; // 503
+export const REASON_OBJECT_NOT_OWNED = 29; // 403
 export const REASON_COUNT = 32;
 
 export const KIND_NONE = 0;
@@ -235,7 +237,10 @@ export const OPERATION_SCOPES_COUNT = 8;
 export const OPERATION_LIMITS_FIRST = 12; // refs → limits: the service's, then its own; at most MAX_REQUEST_LIMITS
 export const OPERATION_LIMITS_COUNT = 16;
 export const OPERATION_FLAGS = 20;
-export const OPERATION_SIZE = 24;
+export const OPERATION_BINDS_FIRST = 24; // refs: pairs {segment of the path, from 0; custom claim index or BIND_PRINCIPAL}
+export const OPERATION_BINDS_COUNT = 28; // pairs, by rising segment; all must hold
+export const OPERATION_SIZE = 32;
+export const BIND_PRINCIPAL = -1;
 
 export const LIMIT_SALT = 0; // u64 hash of the limit's name: cells survive a change of policy
 export const LIMIT_INTERVAL_US = 8; // f64 integer: T, µs that one request costs, rounded up

@@ -31,6 +31,15 @@ services:
     upstream: http://127.0.0.1:9000
     auth: []
     operations: [GET /public/ping]
+  - name: own
+    match: { path: /own }
+    upstream: http://127.0.0.1:9000
+    auth: [device-tokens, user-tokens, partner-keys]
+    undocumented: refuse
+    operations:
+      - { method: GET, path: "/own/devices/{deviceId}/log", bind: { deviceId: "claim:dev" } }
+      - { method: GET, path: "/own/{who}", bind: { who: principal } }
+      - { method: GET, path: "/own/{who}/devices/{deviceId}", bind: { deviceId: "claim:dev", who: principal } }
 authenticators:
   - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, algorithms: [HS256], keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device }
   - { name: user-tokens, type: jwt, issuer: https://users.example, audience: fleet, algorithms: [HS256], keys: [{ kid: u1, secret: env:USER_SECRET }], kind: user }

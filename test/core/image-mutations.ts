@@ -10,6 +10,7 @@ const paths = [
   "/fleet/devices/7",
   "/fleet/devices/7/telemetry",
   "/closed/known",
+  "/own/s/devices/7",
   "/closed/x",
   "/public/files/a/b/c",
   "/Public/ping",

@@ -25,6 +25,8 @@ export interface ReadOperation {
   index: number;
   scopes: string[];
   limits: number[];
+  /** Segment → the claim's name, or "principal". */
+  binds: [segment: number, subject: string][];
 }
 
 export interface ReadLimit {
@@ -79,6 +81,10 @@ export function readImage(image: Uint8Array): ReadImage {
       index,
       scopes: strings(u32(at + abi.OPERATION_SCOPES_FIRST), u32(at + abi.OPERATION_SCOPES_COUNT)),
       limits: refs(u32(at + abi.OPERATION_LIMITS_FIRST), u32(at + abi.OPERATION_LIMITS_COUNT)),
+      binds: Array.from({ length: u32(at + abi.OPERATION_BINDS_COUNT) }, (_, i) => {
+        const [segment = -1, subject = -2] = refs(u32(at + abi.OPERATION_BINDS_FIRST) + i * 2, 2);
+        return [segment, subject === abi.BIND_PRINCIPAL ? "principal" : (authenticators[0]?.claims[subject] ?? "(none)")];
+      }),
     };
   };
   const routes = (node: number, path: string, into: Record<string, ReadOperation>): Record<string, ReadOperation> => {

@@ -57,6 +57,15 @@ const operation = fc.record({
   method: fc.constantFrom(...methods),
   tail,
   scopes: fc.uniqueArray(fc.constantFrom("r", "w", "x:y"), { maxLength: 2 }),
+  binds: fc.array(
+    maybe(
+      fc.oneof(
+        fc.constant("principal"),
+        claimName.map((name) => `claim:${name}`),
+      ),
+    ),
+    { minLength: 4, maxLength: 4 },
+  ),
 });
 const service = fc.record({
   host: maybe(fc.constantFrom("a.example", "B.example")),
@@ -96,23 +105,34 @@ function plainService(drawn: Drawn, name: string, limitNames: string[], authName
   const { host, prefix, undocumented, failMode, picks } = drawn;
   const [auths = 0, own = 0, shared = 0] = picks;
   const seen = new Set<string>();
-  const operations = drawn.operations.flatMap<Loose | string>(({ method, tail: end, scopes }, i) => {
+  const auth = authNames.filter((_, n) => (auths >> n) & 1);
+  const operations = drawn.operations.flatMap<Loose | string>(({ method, tail: end, scopes, binds }, i) => {
     const path = (prefix === "/" ? "" : prefix) + end || "/";
     const shape = `${method} ${path.replace(/\{\w+/g, "{")}`;
     if (seen.has(shape)) return [];
     seen.add(shape);
     const limits = limitNames.filter((_, n) => n % 2 === 1 && ((own + i) >> n) & 1);
-    return scopes.length + limits.length === 0 ? [`${method} ${path}`] : [{ method, path, scopes, limits }];
+    const bind = auth.length === 0 ? undefined : bindsOf(path, binds);
+    const plain = scopes.length + limits.length === 0 && bind === undefined;
+    return plain ? [`${method} ${path}`] : [{ method, path, scopes, bind, limits }];
   });
   return {
     name,
     match: { host, path: prefix },
     upstream: "binding:API",
     owner: "team",
-    auth: authNames.filter((_, n) => (auths >> n) & 1),
+    auth,
     limits: limitNames.filter((_, n) => n % 2 === 0 && (shared >> n) & 1),
     undocumented,
     failMode,
     operations,
   };
+}
+
+/** Some of the path's parameters with a subject each, in no order; undefined where none is bound. */
+function bindsOf(path: string, binds: readonly (string | undefined)[]): Loose | undefined {
+  const bound = [...path.matchAll(/\{(p\d)\}/g)].flatMap(([, name = ""], i) =>
+    binds[i] === undefined ? [] : [[name, binds[i]]],
+  );
+  return bound.length === 0 ? undefined : Object.fromEntries(bound.reverse());
 }

@@ -2,6 +2,7 @@
 // verdict record. Time and randomness come from outside, so any run can be replayed.
 import * as abi from "../abi";
 import { authenticate } from "./authenticate";
+import { bindsHold } from "./bind";
 import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
 import { image, services } from "./image";
@@ -97,6 +98,7 @@ function judge(nowMs: f64): i32 {
   if (!scopesSuffice(routeOperation, load<usize>(abi.VERDICT_SCOPES), load<i32>(abi.VERDICT_SCOPES_LENGTH))) {
     return abi.REASON_SCOPE_MISSING;
   }
+  if (!bindsHold(routeOperation)) return abi.REASON_OBJECT_NOT_OWNED;
   if (!limitsTake(limitTable, routeOperation, nowUs, false)) return abi.REASON_RATE_LIMITED;
   shadow = routeUndocumented && mode == abi.UNDOCUMENTED_REPORT;
   return shadow ? abi.REASON_OPERATION_UNKNOWN : abi.REASON_NONE;

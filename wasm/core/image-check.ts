@@ -255,6 +255,26 @@ function checkOperations(): i32 {
       !listFits(load<u32>(at + abi.OPERATION_SCOPES_FIRST), load<u32>(at + abi.OPERATION_SCOPES_COUNT), abi.SECTION_STRINGS) ||
       !listFits(load<u32>(at + abi.OPERATION_LIMITS_FIRST), limits, abi.SECTION_LIMITS)
     ) return abi.LOAD_BAD_REFERENCE;
+    const code = checkBinds(load<u32>(at + abi.OPERATION_BINDS_FIRST), load<u32>(at + abi.OPERATION_BINDS_COUNT));
+    if (code != abi.LOAD_OK) return code;
+  }
+  return abi.LOAD_OK;
+}
+
+/** Pairs {segment, subject}: the core walks a path once, so that segments rise. */
+function checkBinds(first: u32, count: u32): i32 {
+  if (count > <u32>abi.MAX_BINDS) return abi.LOAD_BAD_VALUE;
+  if (!rangeFits(first, count << 1, abi.SECTION_REFS)) return abi.LOAD_BAD_REFERENCE;
+  let previous = -1;
+  let at = sectionOf(abi.SECTION_REFS) + (<usize>first << 2);
+  for (let i: u32 = 0; i < count; i++, at += 8) {
+    const segment = load<i32>(at);
+    const subject = load<i32>(at, 4);
+    if (<u32>segment >= <u32>abi.MAX_SEGMENTS || subject < abi.BIND_PRINCIPAL || subject >= abi.MAX_CUSTOM_CLAIMS) {
+      return abi.LOAD_BAD_VALUE;
+    }
+    if (segment <= previous) return abi.LOAD_BAD_ORDER;
+    previous = segment;
   }
   return abi.LOAD_OK;
 }

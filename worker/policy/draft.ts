@@ -28,6 +28,8 @@ export interface DraftService {
   prefix: string | null;
   owner: string;
   undocumented: string;
+  /** It says `auth: []`. */
+  isPublic: boolean;
   auth: Mention[];
   limits: Mention[];
   operations: DraftOperation[];
@@ -40,6 +42,16 @@ export interface DraftOperation {
   template: PathTemplate | null;
   limits: Mention[];
   scopes: Mention[];
+  binds: DraftBind[];
+  bindPath: PolicyPath;
+}
+
+/** One bound path parameter. */
+export interface DraftBind {
+  path: PolicyPath;
+  parameter: string;
+  /** "" = by something else. */
+  claim: string;
 }
 
 export interface DraftAuthenticator {
@@ -73,7 +85,7 @@ export function readDraft(data: unknown): Draft {
     limits: items(data, ["limits"], MAX_LIMITS).map(({ path, value }) => ({
       path,
       name: mention(path, value),
-      claim: /^claim:(.+)$/.exec(field(value, "by"))?.[1] ?? "",
+      claim: claimOf(field(value, "by")),
       rate: field(value, "rate"),
       burst: valueAt(value, ["burst"]),
     })),
@@ -90,6 +102,7 @@ function readService(path: PolicyPath, value: unknown): DraftService {
     prefix: prefix.ok ? prefix.value : null,
     owner: field(value, "owner"),
     undocumented: field(value, "undocumented"),
+    isPublic: isEmptyList(valueAt(value, ["auth"])),
     auth: mentions(path, value, "auth"),
     limits: mentions(path, value, "limits"),
     operations: items(value, ["operations"], MAX_OPERATIONS, path).map((item) => readOperation(item.path, item.value)),
@@ -106,7 +119,25 @@ function readOperation(path: PolicyPath, value: unknown): DraftOperation {
     template: template.ok ? template.value : null,
     limits: mentions(path, value, "limits"),
     scopes: mentions(path, value, "scopes"),
+    binds: readBinds([...path, "bind"], valueAt(value, ["bind"])),
+    bindPath: [...path, "bind"],
   };
+}
+
+function readBinds(path: PolicyPath, value: unknown): DraftBind[] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
+  return Object.keys(value)
+    .slice(0, MAX_REFERENCES)
+    .map((parameter) => ({ path: [...path, parameter], parameter, claim: claimOf(field(value, parameter)) }));
+}
+
+/** The name behind `claim:`, "" where there is none. */
+function claimOf(text: string): string {
+  return /^claim:(.+)$/.exec(text)?.[1] ?? "";
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
@@ -124,13 +125,33 @@ function operation() {
       examples: ["/fleet/devices/{deviceId}/telemetry"],
     }),
     scopes: scopes("Scopes that a caller must all have.").default([]),
+    bind: bind(),
     limits: limits("Limits for this operation, beside the service's."),
   });
   return z.union([short, long]);
 }
 
-/** `GET /path`: an operation that needs no scope and has no limits of its own. */
-function readShortOperation(input: string): Read<{ method: Method; path: PathTemplate; scopes: string[]; limits: string[] }> {
+function bind() {
+  const subject = text(readBindSubject, {
+    description: "principal (who calls), or claim:NAME (what the token's claim says).",
+    pattern: bindSubjectPattern,
+    examples: ["claim:dev"],
+  });
+  return z.record(z.string(), subject).default({}).meta({
+    description: "Path parameters that must be the caller's own, by name; anybody else's object is refused.",
+  });
+}
+
+interface ShortOperation {
+  method: Method;
+  path: PathTemplate;
+  scopes: string[];
+  bind: Record<string, BindSubject>;
+  limits: string[];
+}
+
+/** `GET /path`: an operation that asks nothing of who may call its service, and has no limits of its own. */
+function readShortOperation(input: string): Read<ShortOperation> {
   const parts = /^(\S+) (\S+)$/.exec(input);
   const method = methods.find((known) => known === parts?.[1]);
   if (method === undefined) {
@@ -138,7 +159,7 @@ function readShortOperation(input: string): Read<{ method: Method; path: PathTem
     return { ok: false, code: "operation_malformed", expected, message: "this is not an operation" };
   }
   const path = readTemplate(parts?.[2] ?? "");
-  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], limits: [] } } : path;
+  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], bind: {}, limits: [] } } : path;
 }
 
 function authenticator() {
