@@ -13,6 +13,7 @@ services:
       - GET /fleet/devices/{deviceId}
       - { method: POST, path: "/fleet/devices/{deviceId}/telemetry", scopes: [telemetry:write], limits: [per-device] }
       - { method: GET, path: /fleet/admin, scopes: [admin, audit] }
+      - { method: GET, path: /fleet/keys, scopes: [admin], roles: [operator, auditor] }
   - name: closed
     match: { path: /closed }
     upstream: http://127.0.0.1:9000
@@ -49,6 +50,7 @@ authenticators:
     keys:
       - { id: acme, sha256: "ACME", kind: partner, scopes: [devices:read, telemetry:write] }
       - { id: late, sha256: "LATE", kind: partner, expires: 2020-01-01 }
+roles: { operator: [admin, "devices:write"], auditor: [] }
 limits:
   - { name: per-principal, by: principal, rate: 600/1m, burst: 60 }
   - { name: per-device, by: "claim:dev", rate: 6/1m, burst: 3 }

@@ -90,6 +90,15 @@ const cases: Case[] = [
   ["a bind to nothing known", `${second}.bind`, { deviceId: "device" }, "bind_malformed", `${second}.bind.deviceId`],
   ["a bind to a claim without name", `${second}.bind`, { deviceId: "claim:" }, "bind_malformed", `${second}.bind.deviceId`],
   ["binds as a list", `${second}.bind`, ["deviceId"], "wrong_type"],
+  ["a role that there is not", `${second}.roles`, ["operator"], "unknown_role", `${second}.roles[0]`],
+  ["a role of a key that there is not", `${keys}.keys[0].roles`, ["operator"], "unknown_role", `${keys}.keys[0].roles[0]`],
+  ["a role's scopes as a text", "roles", { operator: "a" }, "wrong_type", "roles.operator"],
+  ["a role's scope with a blank", "roles", { operator: ["a b"] }, "bad_format", "roles.operator[0]"],
+  ["a role of two lines", "roles", { "a\nb": [] }, "bad_format", 'roles["a\\nb"]'],
+  ["33 roles", "roles", Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`r${i}`, []])), "too_many_roles"],
+  ["a role that a reader would drop", "roles", JSON.parse('{ "__proto__": [] }'), "role_reserved", "roles.__proto__"],
+  ["no claim for roles", `${jwt}.rolesClaim`, "", "out_of_range"],
+  ["deny by default as a text", `${fleet}.denyByDefault`, "yes", "wrong_type"],
   ["a scope twice", `${second}.scopes[1]`, "telemetry:write", "duplicate_entry"],
 
   ["an unknown type of authenticator", `${jwt}.type`, "jwks", "bad_value"],
@@ -241,6 +250,41 @@ describe("a bad whole", () => {
       ["parameter_reserved", "services[0].operations[2].bind.__proto__"],
       ["bind_public", "services[1].operations[0].bind"],
     ]);
+  });
+
+  test("a role twice, and roles where nobody is known", () => {
+    const policy = plainPolicy();
+    policy.roles = { operator: [] };
+    put(policy, "services[0].operations[1].roles", ["operator", "operator"]);
+    const open = { method: "GET", path: "/open", roles: ["operator"] };
+    policy.services.push({
+      name: "open",
+      match: { path: "/open" },
+      upstream: "binding:A",
+      owner: "a",
+      auth: [],
+      operations: [open],
+    });
+    return expectProblems(policy, [
+      ["duplicate_entry", "services[0].operations[1].roles[1]"],
+      ["role_public", "services[1].operations[0].roles[0]"],
+    ]);
+  });
+
+  test("operations without a rule, and what is undocumented, where the service denies by default", async () => {
+    const policy = plainPolicy();
+    policy.roles = { operator: [] };
+    put(policy, "services[0].denyByDefault", true);
+    put(policy, "services[0].operations[2]", { method: "PUT", path: "/fleet/a", limits: ["per-device"] });
+    await expectProblems(policy, [
+      ["rule_missing", "services[0].undocumented"],
+      ["rule_missing", "services[0].operations[0]"],
+      ["rule_missing", "services[0].operations[2].path"],
+    ]);
+    put(policy, "services[0].undocumented", "refuse");
+    put(policy, "services[0].operations[0]", { method: "GET", path: "/fleet/{x}", bind: { x: "principal" } });
+    put(policy, "services[0].operations[2].roles", ["operator"]);
+    await expectProblems(policy, []);
   });
 
   test("4095 operations and two stand-ins", () => {

@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "ca3b334899411054f6d797f64699fd002abe6d7ffc7d34d4e1c130098d774f92";
+const GOLDEN = "d1dd71cc336239d542d7f337435cfd85091b7e7d1ba7b20f4d7745bf47c349b6";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -216,9 +216,17 @@ function expectedImage(policy: Loose) {
       undocumentedMode: ["allow", "report", "refuse"].indexOf(service.undocumented ?? "report"),
       failOpen: service.failMode === "open",
       auths: service.auth.map((name: string) => authNames.indexOf(name)),
-      undocumented: { scopes: [], binds: [], limits: service.limits.map((name: string) => limitNames.indexOf(name)) },
+      undocumented: {
+        scopes: [],
+        carriers: [],
+        roles: [],
+        binds: [],
+        limits: service.limits.map((name: string) => limitNames.indexOf(name)),
+      },
       routes: Object.fromEntries(
-        service.operations.map((operation: Loose | string) => expectedRoute(operation, service, limitNames)),
+        service.operations.map((operation: Loose | string) =>
+          expectedRoute(operation, service, limitNames, policy.roles ?? {}, authNames.length > 0),
+        ),
       ),
     })),
     limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0)),
@@ -233,19 +241,32 @@ function expectedImage(policy: Loose) {
       kind: one.type === "jwt" ? kindCodes[one.kind ?? "user"] : 0,
       toleranceS: one.type === "jwt" ? toleranceSeconds[one.clockTolerance ?? "30s"] : 0,
       claims,
+      roles: Object.keys(policy.roles ?? {}),
+      rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
     })),
     apiKeys: policy.authenticators
       .flatMap((one: Loose, authenticator: number) =>
-        one.type === "api-key" ? one.keys.map((key: Loose) => expectedKey(key, authenticator)) : [],
+        one.type === "api-key"
+          ? one.keys.map((key: Loose) => expectedKey(key, authenticator, Object.keys(policy.roles ?? {})))
+          : [],
       )
       .sort((a: Loose, b: Loose) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.authenticator - b.authenticator)),
   };
 }
 
-function expectedRoute(operation: Loose | string, service: Loose, limitNames: string[]): [string, Omit<ReadOperation, "index">] {
+function expectedRoute(
+  operation: Loose | string,
+  service: Loose,
+  limitNames: string[],
+  roles: Record<string, string[]>,
+  rolesShown: boolean,
+): [string, Omit<ReadOperation, "index">] {
   const [method, path] = typeof operation === "string" ? operation.split(" ") : [operation.method, operation.path];
-  const own: Loose = typeof operation === "string" ? { scopes: [], limits: [] } : operation;
+  const own: Loose = typeof operation === "string" ? { scopes: [], roles: [], limits: [] } : operation;
   const limits = [...service.limits, ...own.limits].map((name: string) => limitNames.indexOf(name));
+  const named = (roleNames: string[]) => roleNames.map((role) => (rolesShown ? role : "(none)"));
+  const inOrder = (names: string[]) => named(Object.keys(roles).filter((role) => names.includes(role)));
+  const carriers = own.scopes.map((scope: string) => named(Object.keys(roles).filter((role) => roles[role]?.includes(scope))));
   const binds = path
     .slice(1)
     .split("/")
@@ -253,7 +274,8 @@ function expectedRoute(operation: Loose | string, service: Loose, limitNames: st
       const by = own.bind?.[part.slice(1, -1)];
       return by === undefined || !part.startsWith("{") ? [] : [[segment, by.replace("claim:", "")]];
     });
-  return [`${method} ${path.replace(/\{\w+\}/g, "{}").replace(/\{\w+\+\}/, "{+}")}`, { scopes: own.scopes, limits, binds }];
+  const shape = path.replace(/\{\w+\}/g, "{}").replace(/\{\w+\+\}/, "{+}");
+  return [`${method} ${shape}`, { scopes: own.scopes, carriers, roles: inOrder(own.roles), limits, binds }];
 }
 
 function bindSubjects({ operations }: Loose): string[] {
@@ -284,7 +306,7 @@ function expectedLimit(limit: Loose, claimsShown: boolean) {
   };
 }
 
-function expectedKey(key: Loose, authenticator: number) {
+function expectedKey(key: Loose, authenticator: number, roles: string[]) {
   const scopes = (key.scopes ?? []).join(" ");
   const expiresMs = key.expires === undefined ? 0 : Date.parse(key.expires);
   return {
@@ -292,6 +314,7 @@ function expectedKey(key: Loose, authenticator: number) {
     authenticator,
     id: key.id,
     scopes: scopes === "" ? null : scopes,
+    roles: roles.filter((role) => key.roles?.includes(role)),
     kind: kindCodes[key.kind ?? "service"],
     expiresMs,
   };

@@ -1,5 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
-import { accessFindings, accessWarnings } from "./check-access.ts";
+import { accessFindings, accessWarnings, roleFindings } from "./check-access.ts";
 import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
@@ -18,7 +18,7 @@ export interface Checked {
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
  * outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims, too_many_headers, and those of
- * `accessFindings`.
+ * `accessFindings` and `roleFindings`.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -31,6 +31,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.authenticators.flatMap(keyFindings),
     ...draft.services.flatMap(entryFindings),
     ...draft.services.flatMap(accessFindings),
+    ...roleFindings(draft),
     ...draft.limits.flatMap(burstFindings),
     ...totals(draft),
   ];
@@ -153,7 +154,7 @@ function entryFindings(service: DraftService): Finding[] {
   return [
     ...repeated(service.auth, "duplicate_entry"),
     ...repeated(service.limits, "duplicate_entry"),
-    ...service.operations.flatMap(({ limits, scopes }) => {
+    ...service.operations.flatMap(({ limits, scopes, roles }) => {
       const twice = repeated([...service.limits, ...limits], "duplicate_entry").filter(({ path }) =>
         limits.some((one) => one.path === path),
       );
@@ -161,6 +162,7 @@ function entryFindings(service: DraftService): Finding[] {
       return [
         ...twice,
         ...repeated(scopes, "duplicate_entry"),
+        ...repeated(roles, "duplicate_entry"),
         ...tooMany(limits[0]?.path.slice(0, -1), "too_many_limits", count, abi.MAX_REQUEST_LIMITS),
       ];
     }),

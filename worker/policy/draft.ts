@@ -4,6 +4,9 @@ import { valueAt } from "./describe.ts";
 import type { PolicyPath } from "./problem.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 
+/** One more than any mapping of names may hold, so that too many are seen. */
+const MAX_NAMES = 64;
+
 /**
  * As much of a policy as can be read, whatever is wrong with the rest: so that cross references are checked, and every
  * problem is shown, at once. What stands behind a list's bound is left out: the schema refuses the list.
@@ -12,6 +15,7 @@ export interface Draft {
   services: DraftService[];
   authenticators: DraftAuthenticator[];
   limits: DraftLimit[];
+  roles: Mention[];
 }
 
 /** A name and where it stands. */
@@ -30,6 +34,7 @@ export interface DraftService {
   undocumented: string;
   /** It says `auth: []`. */
   isPublic: boolean;
+  denyByDefault: boolean;
   auth: Mention[];
   limits: Mention[];
   operations: DraftOperation[];
@@ -42,6 +47,7 @@ export interface DraftOperation {
   template: PathTemplate | null;
   limits: Mention[];
   scopes: Mention[];
+  roles: Mention[];
   binds: DraftBind[];
   bindPath: PolicyPath;
 }
@@ -68,6 +74,7 @@ export interface DraftKey {
   id: string;
   sha256: string;
   expires: string;
+  roles: Mention[];
 }
 
 export interface DraftLimit {
@@ -89,6 +96,7 @@ export function readDraft(data: unknown): Draft {
       rate: field(value, "rate"),
       burst: valueAt(value, ["burst"]),
     })),
+    roles: names(valueAt(data, ["roles"])).map((name) => ({ path: ["roles", name], name })),
   };
 }
 
@@ -103,6 +111,7 @@ function readService(path: PolicyPath, value: unknown): DraftService {
     owner: field(value, "owner"),
     undocumented: field(value, "undocumented"),
     isPublic: isEmptyList(valueAt(value, ["auth"])),
+    denyByDefault: valueAt(value, ["denyByDefault"]) === true,
     auth: mentions(path, value, "auth"),
     limits: mentions(path, value, "limits"),
     operations: items(value, ["operations"], MAX_OPERATIONS, path).map((item) => readOperation(item.path, item.value)),
@@ -119,16 +128,20 @@ function readOperation(path: PolicyPath, value: unknown): DraftOperation {
     template: template.ok ? template.value : null,
     limits: mentions(path, value, "limits"),
     scopes: mentions(path, value, "scopes"),
+    roles: mentions(path, value, "roles"),
     binds: readBinds([...path, "bind"], valueAt(value, ["bind"])),
     bindPath: [...path, "bind"],
   };
 }
 
 function readBinds(path: PolicyPath, value: unknown): DraftBind[] {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
-  return Object.keys(value)
-    .slice(0, MAX_REFERENCES)
-    .map((parameter) => ({ path: [...path, parameter], parameter, claim: claimOf(field(value, parameter)) }));
+  return names(value).map((parameter) => ({ path: [...path, parameter], parameter, claim: claimOf(field(value, parameter)) }));
+}
+
+/** A mapping's first keys; empty where there is no mapping. */
+function names(value: unknown): string[] {
+  const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isMapping ? Object.keys(value).slice(0, MAX_NAMES) : [];
 }
 
 /** The name behind `claim:`, "" where there is none. */
@@ -147,6 +160,7 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     id: field(item.value, "id"),
     sha256: field(item.value, "sha256").toLowerCase(),
     expires: field(item.value, "expires"),
+    roles: mentions(item.path, item.value, "roles"),
   }));
   return {
     path,

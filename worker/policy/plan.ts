@@ -9,6 +9,8 @@ export interface Plan {
   operations: PlannedOperation[];
   /** Names of the claims that limits count by, then of those that parameters are bound to. */
   claims: string[];
+  /** Names of the policy's roles: the nth is bit n of a caller's roles. */
+  roles: string[];
   /** Lower-case header names by credential slot. */
   credentialHeaders: string[];
   limitIndex: Map<string, number>;
@@ -35,6 +37,7 @@ export function planPolicy(policy: Policy): Plan {
     services,
     operations,
     claims: claimsOf(policy),
+    roles: Object.keys(policy.roles),
     credentialHeaders: credentialHeaders(policy.authenticators),
     limitIndex: indexByName(policy.limits),
     authenticatorIndex: indexByName(policy.authenticators),
