@@ -4,6 +4,7 @@ import { compile } from "../worker/policy/compile.ts";
 import { parsePolicy } from "../worker/policy/parse.ts";
 import { limitSeed } from "../worker/policy/seal.ts";
 import { counted, localSecrets, problemLine, readPolicyFile } from "./policy-file.ts";
+import { knownSecretProblems } from "./secret-problems.ts";
 
 export const help = `picket compile POLICY [--out FILE]
 
@@ -45,7 +46,10 @@ async function compileText(text: string, file: string): ReturnType<typeof compil
   if (!parsed.ok) return parsed;
   const key = process.env.PICKET_KEY;
   const seed = key === undefined ? new Uint8Array(16) : await limitSeed(key);
-  return compile(parsed.policy, { version: 1, seed, secretOf: localSecrets(file, process.env), locate: parsed.locate });
+  const secretOf = localSecrets(file, process.env);
+  const known = knownSecretProblems(parsed.policy, secretOf, parsed.locate);
+  const result = await compile(parsed.policy, { version: 1, seed, secretOf, locate: parsed.locate });
+  return known.length === 0 ? result : { ok: false, problems: [...(result.ok ? [] : result.problems), ...known] };
 }
 
 function readCall(args: readonly string[]): { file: string; out: string | undefined } | null {

@@ -2,7 +2,7 @@
 // memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
 // Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 // ---------------------------------------------------------------- bounds on hostile input
 export const MAX_PATH = 4096; // bytes of a request's path, without its query
@@ -14,7 +14,9 @@ export const MAX_JSON_DEPTH = 8; // nesting inside a token, the outermost object
 export const MAX_SEGMENTS = 64; // path segments
 export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to
 export const CREDENTIAL_SLOTS = 4; // header names that may carry a credential, slot 0 = Authorization
-export const MAX_CUSTOM_CLAIMS = 8; // claims that limits refer to (claim:NAME)
+export const MAX_CUSTOM_CLAIMS = 8; // claims that limits and binds refer to (claim:NAME)
+export const MAX_ROLES = 32; // of the whole policy: a caller's roles are bits of one word
+export const MAX_BINDS = 8; // path parameters of one operation that are bound to the caller
 export const MAX_OPERATIONS = 4096;
 export const MAX_SERVICES = 256;
 
@@ -62,6 +64,8 @@ export const REASON_UPSTREAM_UNREACHABLE = 25; // 502, counted apart from refusa
 export const REASON_UPSTREAM_TIMEOUT = 26; // 504, counted apart from refusals
 export const REASON_POLICY_MISSING = 27; // 503
 export const REASON_CORE_FAULT = 28; // 503
+export const REASON_OBJECT_NOT_OWNED = 29; // 403
+export const REASON_ROLE_MISSING = 30; // 403
 export const REASON_COUNT = 32;
 
 export const KIND_NONE = 0;
@@ -118,6 +122,7 @@ export const VERDICT_LIMIT = VERDICT + 60; // i32 limit that refused, else the o
 export const VERDICT_REMAINING = VERDICT + 64; // i32 requests left under that limit
 export const VERDICT_RETRY_MS = VERDICT + 68; // i32 ms until a request would be admitted, 0 when admitted
 export const VERDICT_RESET_MS = VERDICT + 72; // i32 ms until that limit is full again
+export const VERDICT_ROLES = VERDICT + 76; // u32 bits: the policy's roles that the caller holds
 export const VERDICT_SIZE = 96;
 
 export const SCRATCH = VERDICT + VERDICT_SIZE; // decoded header, claims, unescaped strings; never meaningful after a call
@@ -235,7 +240,12 @@ export const OPERATION_SCOPES_COUNT = 8;
 export const OPERATION_LIMITS_FIRST = 12; // refs → limits: the service's, then its own; at most MAX_REQUEST_LIMITS
 export const OPERATION_LIMITS_COUNT = 16;
 export const OPERATION_FLAGS = 20;
-export const OPERATION_SIZE = 24;
+export const OPERATION_BINDS_FIRST = 24; // refs: pairs {segment of the path, from 0; custom claim index or BIND_PRINCIPAL}
+export const OPERATION_BINDS_COUNT = 28; // pairs, by rising segment; all must hold
+export const OPERATION_ROLES = 32; // u32 bits: roles, one of which is needed; 0 = none is
+export const OPERATION_CARRIERS_FIRST = 36; // refs: for each needed scope, u32 bits of the roles that carry it
+export const OPERATION_SIZE = 40;
+export const BIND_PRINCIPAL = -1;
 
 export const LIMIT_SALT = 0; // u64 hash of the limit's name: cells survive a change of policy
 export const LIMIT_INTERVAL_US = 8; // f64 integer: T, µs that one request costs, rounded up
@@ -265,7 +275,10 @@ export const AUTH_KIND = 32; // u32 KIND_*
 export const AUTH_TOLERANCE_S = 36; // u32 clock tolerance
 export const AUTH_CLAIMS_FIRST = 40; // refs → strings: MAX_CUSTOM_CLAIMS names at most, the same list for every authenticator
 export const AUTH_CLAIMS_COUNT = 44;
-export const AUTH_SIZE = 48;
+export const AUTH_ROLES_CLAIM = 48; // string: the claim that names a caller's roles, -1 = none
+export const AUTH_ROLES_FIRST = 52; // refs → strings: the policy's roles by their bit, the same list for every authenticator
+export const AUTH_ROLES_COUNT = 56;
+export const AUTH_SIZE = 60;
 export const AUTH_JWT = 0;
 export const AUTH_API_KEY = 1;
 export const ALG_HS256 = 0;
@@ -281,7 +294,8 @@ export const API_KEY_ID = 36; // string: the principal
 export const API_KEY_SCOPES = 40; // string: space-separated, -1 = none
 export const API_KEY_KIND = 44; // u32
 export const API_KEY_EXPIRES_MS = 48; // f64, 0 = never
-export const API_KEY_SIZE = 56;
+export const API_KEY_ROLES = 56; // u32 bits
+export const API_KEY_SIZE = 64;
 
 // ---------------------------------------------------------------- what image_load answers (names in worker/engine/names.ts)
 export const LOAD_OK = 0;

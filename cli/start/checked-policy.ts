@@ -5,6 +5,7 @@ import type { ServiceMeta } from "../../worker/policy/compiled.ts";
 import { parsePolicy } from "../../worker/policy/parse.ts";
 import type { Problem } from "../../worker/policy/problem.ts";
 import { counted, localSecrets, problemLine, readPolicyFile } from "../policy-file.ts";
+import { knownSecretProblems } from "../secret-problems.ts";
 import { failed, type Outcome } from "./outcome.ts";
 
 /** A policy without problems, and what its references stand for. */
@@ -43,6 +44,8 @@ export async function checkPolicy({ file, environment, replace }: PolicySource):
   // The version and the seed are the gateway's to choose: here only the checks and the facts matter.
   const compilation = await compile(parsed.policy, { version: 1, seed: new Uint8Array(16), secretOf, locate: parsed.locate });
   if (!compilation.ok) return failed(problemText(file, compilation.problems));
+  const known = knownSecretProblems(parsed.policy, secretOf, parsed.locate);
+  if (known.length > 0) return failed(problemText(file, known));
   const { services } = compilation.compiled.meta;
   const digest = createHash("sha256")
     .update(JSON.stringify([text, secrets]))

@@ -52,7 +52,7 @@ export async function compileText(text: string, version = 1): Promise<CompiledPo
 }
 
 export function secretNamed(ref: string): string {
-  return ref.padEnd(40, "-");
+  return `${ref} is what this secret is called`;
 }
 
 /** Loads an image into a slot; LOAD_*. */

@@ -13,6 +13,7 @@ services:
       - GET /fleet/devices/{deviceId}
       - { method: POST, path: "/fleet/devices/{deviceId}/telemetry", scopes: [telemetry:write], limits: [per-device] }
       - { method: GET, path: /fleet/admin, scopes: [admin, audit] }
+      - { method: GET, path: /fleet/keys, scopes: [admin], roles: [operator, auditor] }
   - name: closed
     match: { path: /closed }
     upstream: http://127.0.0.1:9000
@@ -31,6 +32,15 @@ services:
     upstream: http://127.0.0.1:9000
     auth: []
     operations: [GET /public/ping]
+  - name: own
+    match: { path: /own }
+    upstream: http://127.0.0.1:9000
+    auth: [device-tokens, user-tokens, partner-keys]
+    undocumented: refuse
+    operations:
+      - { method: GET, path: "/own/devices/{deviceId}/log", bind: { deviceId: "claim:dev" } }
+      - { method: GET, path: "/own/{who}", bind: { who: principal } }
+      - { method: GET, path: "/own/{who}/devices/{deviceId}", bind: { deviceId: "claim:dev", who: principal } }
 authenticators:
   - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, algorithms: [HS256], keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device }
   - { name: user-tokens, type: jwt, issuer: https://users.example, audience: fleet, algorithms: [HS256], keys: [{ kid: u1, secret: env:USER_SECRET }], kind: user }
@@ -40,6 +50,7 @@ authenticators:
     keys:
       - { id: acme, sha256: "ACME", kind: partner, scopes: [devices:read, telemetry:write] }
       - { id: late, sha256: "LATE", kind: partner, expires: 2020-01-01 }
+roles: { operator: [admin, "devices:write"], auditor: [] }
 limits:
   - { name: per-principal, by: principal, rate: 600/1m, burst: 60 }
   - { name: per-device, by: "claim:dev", rate: 6/1m, burst: 3 }

@@ -10,6 +10,8 @@ const paths = [
   "/fleet/devices/7",
   "/fleet/devices/7/telemetry",
   "/closed/known",
+  "/own/s/devices/7",
+  "/fleet/keys",
   "/closed/x",
   "/public/files/a/b/c",
   "/Public/ping",
@@ -30,7 +32,15 @@ export async function mutateImages(count: number, seed: number, progress: (done:
   const text = decidePolicy.replace('"ACME"', `"${digest("acme-key")}"`).replace('"LATE"', `"${digest("late-key")}"`);
   const { image } = await compileText(text);
   const exp = Date.UTC(2026, 9, 1) / 1000 + 60;
-  const claims = { iss: "https://id.example", aud: "fleet", sub: "s", dev: "7", scope: "telemetry:write", exp };
+  const claims = {
+    iss: "https://id.example",
+    aud: "fleet",
+    sub: "s",
+    dev: "7",
+    scope: "telemetry:write",
+    roles: ["operator"],
+    exp,
+  };
   const token = signToken(claims, secretNamed("env:DEVICE_SECRET"), { kid: "d1" });
   const draw = seededRandom(seed);
   const result: ImageFuzz = { loaded: 0, refused: 0, traps: [] };

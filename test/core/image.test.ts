@@ -62,17 +62,18 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310100000009000000", // magic, ABI version, policy version
-  "7001000064efdf9e00000000", // length, checksum, padding
+  "504b54310200000009000000", // magic, ABI version, policy version
+  "a00100005486a7ef00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
-  "8000000001000000a000000003000000e800000001000000f80000000300000040010000000000004001000000000000", // section directory
-  "40010000000000004001000000000000400100000100000048010000080000006801000003000000",
+  "8000000001000000a000000003000000e800000001000000f80000000300000070010000000000007001000000000000", // section directory
+  "70010000000000007001000000000000700100000100000078010000080000009801000003000000",
   "ffffffff00000000000000000100000001000000000000000000000000000000", // services
   "0000000001000000ffffffffffffffffffffffff00000000010000000000000002000000ffffffffffffffff00000000", // nodes
   "0100000000000000ffffffffffffffff0000000000000000",
   "02000000010000000100000000000000", // edges
-  "ffffffff0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000", // operations
-  "000000000000000000000000000000000000000000000000",
+  "ffffffff000000000000000000000000000000000000000000000000000000000000000000000000", // operations
+  "00000000000000000000000000000000000000000000000000000000000000000000000000000000",
+  "00000000000000000000000000000000000000000000000000000000000000000000000000000000",
   "0000000002000000", // strings
   "ffffffff02000000ffffffffffffffffffffffffffffffffffffffffffffffff", // refs
   "2f61610000000000", // bytes
@@ -139,6 +140,8 @@ describe("refuses", () => {
     ["operation 0's service", abi.SECTION_OPERATIONS, abi.OPERATION_SERVICE, [0, 9999]],
     ["operation scopes", abi.SECTION_OPERATIONS, abi.OPERATION_SCOPES_COUNT, [-1, 9999]],
     ["operation limits", abi.SECTION_OPERATIONS, abi.OPERATION_LIMITS_FIRST, [-1]],
+    ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_FIRST, [-1, 99999]],
+    ["roles' claim", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_CLAIM, [-2, 9999]],
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
     ["audiences", abi.SECTION_AUTHENTICATORS, abi.AUTH_AUDIENCES_COUNT, [-1, 9999]],
     ["keys", abi.SECTION_AUTHENTICATORS, abi.AUTH_KEYS_COUNT, [-1, 9999]],
@@ -160,6 +163,7 @@ describe("refuses", () => {
     ["another service's undocumented", abi.SECTION_SERVICES, abi.SERVICE_UNDOCUMENTED, [0]],
     ["number of limits", abi.SECTION_OPERATIONS, abi.OPERATION_LIMITS_COUNT, [abi.MAX_REQUEST_LIMITS + 1, -1]],
     ["operation flags", abi.SECTION_OPERATIONS, abi.OPERATION_FLAGS, [1]],
+    ["number of binds", abi.SECTION_OPERATIONS, abi.OPERATION_BINDS_COUNT, [abi.MAX_BINDS + 1, -1]],
     ["limit key", abi.SECTION_LIMITS, abi.LIMIT_KEY, [-1, abi.KEY_COUNT, abi.KEY_CLAIM]],
     ["limit claim", abi.SECTION_LIMITS, abi.LIMIT_CLAIM, [0, abi.MAX_CUSTOM_CLAIMS]],
     ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [2]],
@@ -170,12 +174,30 @@ describe("refuses", () => {
     ["kind", abi.SECTION_AUTHENTICATORS, abi.AUTH_KIND, [6, -1]],
     ["tolerance", abi.SECTION_AUTHENTICATORS, abi.AUTH_TOLERANCE_S, [-1]],
     ["custom claims", abi.SECTION_AUTHENTICATORS, abi.AUTH_CLAIMS_COUNT, [abi.MAX_CUSTOM_CLAIMS + 1, -1]],
+    ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_COUNT, [abi.MAX_ROLES + 1, -1]],
     ["API key's kind", abi.SECTION_API_KEYS, abi.API_KEY_KIND, [6, -1]],
   ];
   test.each(values)("a number outside its meaning: %s", (_, section, field, numbers) => {
     for (const value of numbers) {
       expect([value, loadChanged(setInt(section, 0, field, value))]).toEqual([value, abi.LOAD_BAD_VALUE]);
     }
+  });
+
+  test("binds that a walk along the path cannot follow, and carriers that are none", () => {
+    const field = (record: number, at: number) => view(image).getInt32(offsetOf(abi.SECTION_OPERATIONS, record, at), true);
+    const records = Array.from({ length: countOf(abi.SECTION_OPERATIONS) }, (_, record) => record);
+    const bound = records.find((record) => field(record, abi.OPERATION_BINDS_COUNT) === 2) ?? -1;
+    const first = field(bound, abi.OPERATION_BINDS_FIRST);
+    const ref = (item: number, value: number) => loadChanged(setInt(abi.SECTION_REFS, first + item, 0, value));
+    const operation = (at: number, value: number) => loadChanged(setInt(abi.SECTION_OPERATIONS, bound, at, value));
+    expect([ref(0, -1), ref(2, abi.MAX_SEGMENTS)]).toEqual([abi.LOAD_BAD_VALUE, abi.LOAD_BAD_VALUE]);
+    expect([ref(1, -2), ref(1, abi.MAX_CUSTOM_CLAIMS)]).toEqual([abi.LOAD_BAD_VALUE, abi.LOAD_BAD_VALUE]);
+    expect([ref(0, 3), ref(0, 4), ref(0, 2)]).toEqual([abi.LOAD_BAD_ORDER, abi.LOAD_BAD_ORDER, abi.LOAD_OK]);
+    const scoped = records.find((record) => field(record, abi.OPERATION_SCOPES_COUNT) > 0) ?? -1;
+    const carriers = setInt(abi.SECTION_OPERATIONS, scoped, abi.OPERATION_CARRIERS_FIRST, countOf(abi.SECTION_REFS));
+    expect(loadChanged(carriers)).toBe(abi.LOAD_BAD_REFERENCE);
+    expect(operation(abi.OPERATION_BINDS_FIRST, -1)).toBe(abi.LOAD_BAD_REFERENCE);
+    expect(operation(abi.OPERATION_BINDS_FIRST, countOf(abi.SECTION_REFS) - 3)).toBe(abi.LOAD_BAD_REFERENCE);
   });
 
   test("times that are none", () => {

@@ -108,6 +108,21 @@ describe("what is refused", () => {
     expect(answer.headers.get("www-authenticate")).toContain('scope="things:delete"');
   });
 
+  it("lets a caller have its own object, and nobody else's", async () => {
+    const bearer = ["-H", `Authorization: Bearer ${await token("gerät 7")}`];
+    const before = upstream.requests();
+    for (const other of ["ger%C3%A4t%208", "tester", "ger%C3%A4t"]) {
+      const answer = await curl(`/things/${other}/own`, ...bearer);
+      problem(answer, 403, "object_not_owned");
+      expect(answer.headers.get("www-authenticate")).toBe('Bearer realm="picket"');
+    }
+    problem(await curl("/things/ger%C3%A4t%207/own", ...withKey), 403, "object_not_owned");
+    expect(upstream.requests()).toBe(before);
+    for (const own of [await curl("/things/ger%C3%A4t%207/own", ...bearer), await curl("/things/tester/own", ...withKey)]) {
+      expect(own.status).toBe(200);
+    }
+  });
+
   it("says when to come back", async () => {
     expect((await curl("/scarce", ...withKey)).status).toBe(200);
     const answer = await curl("/scarce", ...withKey);

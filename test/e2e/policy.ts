@@ -34,6 +34,7 @@ services:
       - GET /things/{id}/events
       - GET /things/{id}/text
       - GET /things/{id}/socket
+      - { method: GET, path: "/things/{id}/own", bind: { id: principal } }
       - { method: DELETE, path: "/things/{id}", scopes: [things:delete] }
   - name: scarce
     match: { path: /scarce }

@@ -86,6 +86,19 @@ const cases: Case[] = [
   ["an operation twice, but for names", `${fleet}.operations[2]`, "GET /fleet/devices/{id}", "duplicate_operation"],
   ["a limit of service and operation", `${second}.limits[1]`, "per-principal", "duplicate_entry"],
   ["a scope with a blank", `${second}.scopes[0]`, "a b", "bad_format"],
+  ["a bind of no parameter", `${second}.bind`, { deviceID: "principal" }, "unknown_parameter", `${second}.bind.deviceID`],
+  ["a bind to nothing known", `${second}.bind`, { deviceId: "device" }, "bind_malformed", `${second}.bind.deviceId`],
+  ["a bind to a claim without name", `${second}.bind`, { deviceId: "claim:" }, "bind_malformed", `${second}.bind.deviceId`],
+  ["binds as a list", `${second}.bind`, ["deviceId"], "wrong_type"],
+  ["a role that there is not", `${second}.roles`, ["operator"], "unknown_role", `${second}.roles[0]`],
+  ["a role of a key that there is not", `${keys}.keys[0].roles`, ["operator"], "unknown_role", `${keys}.keys[0].roles[0]`],
+  ["a role's scopes as a text", "roles", { operator: "a" }, "wrong_type", "roles.operator"],
+  ["a role's scope with a blank", "roles", { operator: ["a b"] }, "bad_format", "roles.operator[0]"],
+  ["a role of two lines", "roles", { "a\nb": [] }, "bad_format", 'roles["a\\nb"]'],
+  ["33 roles", "roles", Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`r${i}`, []])), "too_many_roles"],
+  ["a role that a reader would drop", "roles", JSON.parse('{ "__proto__": [] }'), "role_reserved", "roles.__proto__"],
+  ["no claim for roles", `${jwt}.rolesClaim`, "", "out_of_range"],
+  ["deny by default as a text", `${fleet}.denyByDefault`, "yes", "wrong_type"],
   ["a scope twice", `${second}.scopes[1]`, "telemetry:write", "duplicate_entry"],
 
   ["an unknown type of authenticator", `${jwt}.type`, "jwks", "bad_value"],
@@ -196,6 +209,84 @@ describe("a bad whole", () => {
     return expectProblems(policy, [["too_many_claims", "limits"]]);
   });
 
+  test("limits and binds by nine claims", () => {
+    const policy = plainPolicy();
+    policy.limits.push(...Array.from({ length: 7 }, (_, i) => ({ name: `l${i}`, by: `claim:c${i}`, rate: "1/1s" })));
+    put(policy, "services[0].operations[1].bind", { deviceId: "claim:dev" });
+    put(policy, "services[0].operations[0]", { method: "GET", path: "/fleet/{x}", bind: { x: "claim:ninth" } });
+    return expectProblems(policy, [["too_many_claims", "limits"]]);
+  });
+
+  test("binds by nine claims alone", () => {
+    const policy = plainPolicy();
+    policy.limits[1] = { ...policy.limits[1], by: "address" };
+    const bound = Array.from({ length: 9 }, (_, i) => ({ method: "GET", path: `/fleet/b${i}/{x}`, bind: { x: `claim:c${i}` } }));
+    put(policy, "services[0].operations", [...bound, policy.services[0]?.operations[1]]);
+    return expectProblems(policy, [["too_many_claims", "services"]]);
+  });
+
+  test("a bound wildcard, a name that cannot be bound, nine binds, and binds where nobody is known", () => {
+    const policy = plainPolicy();
+    const nine = Array.from({ length: 9 }, (_, i) => `p${i}`);
+    const bind = Object.fromEntries(nine.map((name) => [name, "principal"]));
+    put(policy, "services[0].operations", [
+      { method: "GET", path: "/fleet/files/{rest+}", bind: { rest: "principal" } },
+      { method: "GET", path: `/fleet/{${nine.join("}/{")}}`, bind },
+      { method: "GET", path: "/fleet/a/{__proto__}", bind: JSON.parse('{ "__proto__": "principal" }') },
+      policy.services[0]?.operations[1],
+    ]);
+    const open = { method: "GET", path: "/open/{id}", bind: { id: "principal" } };
+    policy.services.push({
+      name: "open",
+      match: { path: "/open" },
+      upstream: "binding:A",
+      owner: "a",
+      auth: [],
+      operations: [open],
+    });
+    return expectProblems(policy, [
+      ["bind_wildcard", "services[0].operations[0].bind.rest"],
+      ["too_many_binds", "services[0].operations[1].bind"],
+      ["parameter_reserved", "services[0].operations[2].bind.__proto__"],
+      ["bind_public", "services[1].operations[0].bind"],
+    ]);
+  });
+
+  test("a role twice, and roles where nobody is known", () => {
+    const policy = plainPolicy();
+    policy.roles = { operator: [] };
+    put(policy, "services[0].operations[1].roles", ["operator", "operator"]);
+    const open = { method: "GET", path: "/open", roles: ["operator"] };
+    policy.services.push({
+      name: "open",
+      match: { path: "/open" },
+      upstream: "binding:A",
+      owner: "a",
+      auth: [],
+      operations: [open],
+    });
+    return expectProblems(policy, [
+      ["duplicate_entry", "services[0].operations[1].roles[1]"],
+      ["role_public", "services[1].operations[0].roles[0]"],
+    ]);
+  });
+
+  test("operations without a rule, and what is undocumented, where the service denies by default", async () => {
+    const policy = plainPolicy();
+    policy.roles = { operator: [] };
+    put(policy, "services[0].denyByDefault", true);
+    put(policy, "services[0].operations[2]", { method: "PUT", path: "/fleet/a", limits: ["per-device"] });
+    await expectProblems(policy, [
+      ["rule_missing", "services[0].undocumented"],
+      ["rule_missing", "services[0].operations[0]"],
+      ["rule_missing", "services[0].operations[2].path"],
+    ]);
+    put(policy, "services[0].undocumented", "refuse");
+    put(policy, "services[0].operations[0]", { method: "GET", path: "/fleet/{x}", bind: { x: "principal" } });
+    put(policy, "services[0].operations[2].roles", ["operator"]);
+    await expectProblems(policy, []);
+  });
+
   test("4095 operations and two stand-ins", () => {
     const policy = plainPolicy();
     put(
@@ -261,6 +352,7 @@ test("warnings name what is allowed but probably not meant", async () => {
     keys: [{ id: "a", sha256: "cd".repeat(32), expires: "2020-01-01" }],
   });
   policy.limits.push({ name: "spare", by: "address", rate: "1/1s" });
+  put(policy, "services[0].operations[1].bind", { deviceId: "claim:dev" });
   policy.services.push({
     name: "deep",
     match: { path: "/fleet/devices" },
@@ -271,6 +363,7 @@ test("warnings name what is allowed but probably not meant", async () => {
   const parsed = await parsePolicy(JSON.stringify(policy, null, 2), nowMs);
   expect(parsed.ok).toBe(true);
   expect(parsed.warnings.map(({ code, path }) => [code, path])).toEqual([
+    ["undocumented_unbound", "services[0].undocumented"],
     ["unreachable_operation", "services[0].operations[0]"],
     ["unreachable_operation", "services[0].operations[1].path"],
     ["missing_owner", "services[1].owner"],

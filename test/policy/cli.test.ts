@@ -46,7 +46,7 @@ describe("picket", () => {
 
   test("hands over to the Node among its packages where TypeScript does not run", () => {
     const { status, stdout } = run(["lint", good], { node: ["--no-strip-types"] });
-    expect(stdout).toBe(`${good}: 1 service, 2 operations, no problems\n`);
+    expect(stdout).toBe(`${good}: 1 service, 2 operations, no problems; not set here, so not checked: env:DEVICE_SECRET\n`);
     expect(status).toBe(0);
     expect(run(["lint"], { node: ["--no-strip-types"] }).status).toBe(2);
   });
@@ -75,7 +75,23 @@ describe("lint", () => {
     policy.limits.push({ name: "spare", by: "address", rate: "1/1s" });
     const { status, stdout } = run(["lint", file("warned.json", policy)]);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^warning: .*limits\[2\]\.name: nothing uses this limit.*\(unused_limit\)\n.*no problems\n$/);
+    expect(stdout).toMatch(/^warning: .*limits\[2\]\.name: nothing uses this limit.*\(unused_limit\)\n.*no problems; .*\n$/);
+  });
+
+  test("judges the secrets that are set here, and shows none of them", () => {
+    const lint = (DEVICE_SECRET: string) => run(["lint", good], { env: { DEVICE_SECRET } });
+    expect(lint(testSecret).stdout).toBe(`${good}: 1 service, 2 operations, no problems\n`);
+    for (const [secret, code] of [
+      ["hunter2", "secret_too_short"],
+      ["correct-horse-".repeat(4), "secret_weak"],
+      ["59e2a436-6ece-46e6-9e6d-1d29f3ddb7a5", "secret_known"], // published in sample code
+    ] as const) {
+      const { status, stdout } = lint(secret);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: expect.stringContaining(`keys[0].secret: env:DEVICE_SECRET: `) });
+      expect(stdout).toContain(`(${code})`);
+      expect(stdout).not.toContain(secret.slice(0, 12));
+      expect(run(["compile", good], { env: { DEVICE_SECRET: secret } }).stdout).toContain(`(${code})`);
+    }
   });
 
   test.each([

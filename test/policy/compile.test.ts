@@ -8,12 +8,12 @@ import type { CompiledPolicy } from "../../worker/policy/compiled.ts";
 import { imageChecksum } from "../../worker/policy/image-writer.ts";
 import { hmacMidstates } from "../../worker/policy/midstate.ts";
 import { parsePolicy } from "../../worker/policy/parse.ts";
-import { type ReadImage, readImage } from "./image-reader.ts";
+import { type ReadImage, type ReadOperation, readImage } from "./image-reader.ts";
 import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "4c226b592e8752dff48aa93290aa22af7547ffdc4e7bfa45073fd60a34a2a389";
+const GOLDEN = "d1dd71cc336239d542d7f337435cfd85091b7e7d1ba7b20f4d7745bf47c349b6";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -159,7 +159,7 @@ test("read back by its own layout, an image says what the policy said", async ()
 
 /** The image's own indices are checked by what they lead to; a route's index is the compiler's to choose. */
 function summary({ services, ...rest }: ReadImage) {
-  const asks = ({ scopes, limits }: { scopes: string[]; limits: number[] }) => ({ scopes, limits });
+  const asks = ({ index: _, ...rest }: ReadOperation) => rest;
   return {
     ...rest,
     services: services.map(({ routes, undocumented, ...service }) => ({
@@ -190,7 +190,11 @@ function expectedImage(policy: Loose) {
   const limitNames = policy.limits.map((limit: Loose) => limit.name);
   const authNames = policy.authenticators.map((one: Loose) => one.name);
   const claims = [
-    ...new Set(policy.limits.flatMap(({ by }: Loose) => (by.startsWith("claim:") ? [by.slice(6)] : []))),
+    ...new Set(
+      [...policy.limits.map(({ by }: Loose) => by), ...policy.services.flatMap(bindSubjects)].flatMap((by: string) =>
+        by.startsWith("claim:") ? [by.slice(6)] : [],
+      ),
+    ),
   ] as string[];
   const headers = [
     ...new Set(
@@ -212,9 +216,17 @@ function expectedImage(policy: Loose) {
       undocumentedMode: ["allow", "report", "refuse"].indexOf(service.undocumented ?? "report"),
       failOpen: service.failMode === "open",
       auths: service.auth.map((name: string) => authNames.indexOf(name)),
-      undocumented: { scopes: [], limits: service.limits.map((name: string) => limitNames.indexOf(name)) },
+      undocumented: {
+        scopes: [],
+        carriers: [],
+        roles: [],
+        binds: [],
+        limits: service.limits.map((name: string) => limitNames.indexOf(name)),
+      },
       routes: Object.fromEntries(
-        service.operations.map((operation: Loose | string) => expectedRoute(operation, service, limitNames)),
+        service.operations.map((operation: Loose | string) =>
+          expectedRoute(operation, service, limitNames, policy.roles ?? {}, authNames.length > 0),
+        ),
       ),
     })),
     limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0)),
@@ -229,10 +241,14 @@ function expectedImage(policy: Loose) {
       kind: one.type === "jwt" ? kindCodes[one.kind ?? "user"] : 0,
       toleranceS: one.type === "jwt" ? toleranceSeconds[one.clockTolerance ?? "30s"] : 0,
       claims,
+      roles: Object.keys(policy.roles ?? {}),
+      rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
     })),
     apiKeys: policy.authenticators
       .flatMap((one: Loose, authenticator: number) =>
-        one.type === "api-key" ? one.keys.map((key: Loose) => expectedKey(key, authenticator)) : [],
+        one.type === "api-key"
+          ? one.keys.map((key: Loose) => expectedKey(key, authenticator, Object.keys(policy.roles ?? {})))
+          : [],
       )
       .sort((a: Loose, b: Loose) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.authenticator - b.authenticator)),
   };
@@ -242,11 +258,30 @@ function expectedRoute(
   operation: Loose | string,
   service: Loose,
   limitNames: string[],
-): [string, { scopes: string[]; limits: number[] }] {
+  roles: Record<string, string[]>,
+  rolesShown: boolean,
+): [string, Omit<ReadOperation, "index">] {
   const [method, path] = typeof operation === "string" ? operation.split(" ") : [operation.method, operation.path];
-  const own = typeof operation === "string" ? { scopes: [], limits: [] } : operation;
+  const own: Loose = typeof operation === "string" ? { scopes: [], roles: [], limits: [] } : operation;
   const limits = [...service.limits, ...own.limits].map((name: string) => limitNames.indexOf(name));
-  return [`${method} ${path.replace(/\{\w+\}/g, "{}").replace(/\{\w+\+\}/, "{+}")}`, { scopes: own.scopes, limits }];
+  const named = (roleNames: string[]) => roleNames.map((role) => (rolesShown ? role : "(none)"));
+  const inOrder = (names: string[]) => named(Object.keys(roles).filter((role) => names.includes(role)));
+  const carriers = own.scopes.map((scope: string) => named(Object.keys(roles).filter((role) => roles[role]?.includes(scope))));
+  const binds = path
+    .slice(1)
+    .split("/")
+    .flatMap((part: string, segment: number) => {
+      const by = own.bind?.[part.slice(1, -1)];
+      return by === undefined || !part.startsWith("{") ? [] : [[segment, by.replace("claim:", "")]];
+    });
+  const shape = path.replace(/\{\w+\}/g, "{}").replace(/\{\w+\+\}/, "{+}");
+  return [`${method} ${shape}`, { scopes: own.scopes, carriers, roles: inOrder(own.roles), limits, binds }];
+}
+
+function bindSubjects({ operations }: Loose): string[] {
+  return operations.flatMap((operation: Loose | string) =>
+    typeof operation === "string" ? [] : Object.values(operation.bind ?? {}),
+  );
 }
 
 function expectedLimit(limit: Loose, claimsShown: boolean) {
@@ -271,7 +306,7 @@ function expectedLimit(limit: Loose, claimsShown: boolean) {
   };
 }
 
-function expectedKey(key: Loose, authenticator: number) {
+function expectedKey(key: Loose, authenticator: number, roles: string[]) {
   const scopes = (key.scopes ?? []).join(" ");
   const expiresMs = key.expires === undefined ? 0 : Date.parse(key.expires);
   return {
@@ -279,6 +314,7 @@ function expectedKey(key: Loose, authenticator: number) {
     authenticator,
     id: key.id,
     scopes: scopes === "" ? null : scopes,
+    roles: roles.filter((role) => key.roles?.includes(role)),
     kind: kindCodes[key.kind ?? "service"],
     expiresMs,
   };

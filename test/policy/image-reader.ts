@@ -7,7 +7,17 @@ export interface ReadImage {
   services: ReadService[];
   limits: ReadLimit[];
   authenticators: ReadAuthenticator[];
-  apiKeys: { digest: string; authenticator: number; id: string; scopes: string | null; kind: number; expiresMs: number }[];
+  apiKeys: ReadApiKey[];
+}
+
+export interface ReadApiKey {
+  digest: string;
+  authenticator: number;
+  id: string;
+  scopes: string | null;
+  roles: string[];
+  kind: number;
+  expiresMs: number;
 }
 
 export interface ReadService {
@@ -24,7 +34,12 @@ export interface ReadService {
 export interface ReadOperation {
   index: number;
   scopes: string[];
+  /** Roles that carry each of the scopes. */
+  carriers: string[][];
+  roles: string[];
   limits: number[];
+  /** Segment → the claim's name, or "principal". */
+  binds: [segment: number, subject: string][];
 }
 
 export interface ReadLimit {
@@ -47,6 +62,8 @@ export interface ReadAuthenticator {
   kind: number;
   toleranceS: number;
   claims: string[];
+  roles: string[];
+  rolesClaim: string | null;
 }
 
 const methodNames = ["OTHER", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -73,12 +90,21 @@ export function readImage(image: Uint8Array): ReadImage {
   if (u32(abi.HEADER_MAGIC) !== abi.IMAGE_MAGIC || u32(abi.HEADER_ABI) !== abi.ABI_VERSION) throw new Error("not an image");
   if (u32(abi.HEADER_LENGTH) !== image.length) throw new Error("another length");
 
+  const bitNames = (bits: number) =>
+    Array.from({ length: 32 }, (_, i) => i).flatMap((i) => ((bits >>> i) & 1 ? [roleNames[i] ?? "(none)"] : []));
   const operation = (index: number): ReadOperation => {
     const at = start(abi.SECTION_OPERATIONS) + index * abi.OPERATION_SIZE;
+    const scopeCount = u32(at + abi.OPERATION_SCOPES_COUNT);
     return {
       index,
-      scopes: strings(u32(at + abi.OPERATION_SCOPES_FIRST), u32(at + abi.OPERATION_SCOPES_COUNT)),
+      scopes: strings(u32(at + abi.OPERATION_SCOPES_FIRST), scopeCount),
+      carriers: refs(u32(at + abi.OPERATION_CARRIERS_FIRST), scopeCount).map(bitNames),
+      roles: bitNames(u32(at + abi.OPERATION_ROLES)),
       limits: refs(u32(at + abi.OPERATION_LIMITS_FIRST), u32(at + abi.OPERATION_LIMITS_COUNT)),
+      binds: Array.from({ length: u32(at + abi.OPERATION_BINDS_COUNT) }, (_, i) => {
+        const [segment = -1, subject = -2] = refs(u32(at + abi.OPERATION_BINDS_FIRST) + i * 2, 2);
+        return [segment, subject === abi.BIND_PRINCIPAL ? "principal" : (authenticators[0]?.claims[subject] ?? "(none)")];
+      }),
     };
   };
   const routes = (node: number, path: string, into: Record<string, ReadOperation>): Record<string, ReadOperation> => {
@@ -112,7 +138,10 @@ export function readImage(image: Uint8Array): ReadImage {
     kind: u32(at + abi.AUTH_KIND),
     toleranceS: u32(at + abi.AUTH_TOLERANCE_S),
     claims: strings(u32(at + abi.AUTH_CLAIMS_FIRST), u32(at + abi.AUTH_CLAIMS_COUNT)),
+    roles: strings(u32(at + abi.AUTH_ROLES_FIRST), u32(at + abi.AUTH_ROLES_COUNT)),
+    rolesClaim: string(i32(at + abi.AUTH_ROLES_CLAIM)),
   }));
+  const roleNames = authenticators[0]?.roles ?? [];
   return {
     policyVersion: u32(abi.HEADER_POLICY),
     seed: hex(abi.HEADER_SEED, 16),
@@ -140,6 +169,7 @@ export function readImage(image: Uint8Array): ReadImage {
       authenticator: u32(at + abi.API_KEY_AUTHENTICATOR),
       id: string(i32(at + abi.API_KEY_ID)) ?? "(none)",
       scopes: string(i32(at + abi.API_KEY_SCOPES)),
+      roles: bitNames(u32(at + abi.API_KEY_ROLES)),
       kind: u32(at + abi.API_KEY_KIND),
       expiresMs: f64(at + abi.API_KEY_EXPIRES_MS),
     })),

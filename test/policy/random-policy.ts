@@ -35,14 +35,25 @@ const jwt = fc.record({
     .integer({ min: 1, max: 3 })
     .map((n) => Array.from({ length: n }, (_, i) => (i === 0 ? { secret: "env:S0" } : { kid: `k${i}`, secret: `env:S${i}` }))),
   kind: maybe(fc.constantFrom(...kinds)),
+  rolesClaim: maybe(fc.constantFrom("groups", "https://example/roles")),
   clockTolerance: maybe(fc.constantFrom("0s", "30s", "1500ms", "5m")),
 });
+
+const roleNames = ["admin", "Ops team", "é"];
+const roleScopes = fc.record(
+  Object.fromEntries(
+    roleNames.map((name) => [name, fc.uniqueArray(fc.constantFrom("r", "w", "x:y", "other"), { maxLength: 3 })]),
+  ),
+  { requiredKeys: [] },
+);
+const someRoles = fc.uniqueArray(fc.constantFrom(...roleNames), { maxLength: 2 });
 
 const hexDigest = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const apiKey = fc.record({
   sha256: hexDigest,
   kind: maybe(fc.constantFrom(...kinds)),
   scopes: maybe(fc.uniqueArray(fc.constantFrom("a:read", "a:write", "b"), { maxLength: 3 })),
+  roles: maybe(someRoles),
   expires: maybe(fc.constantFrom("2030-01-01", "2031-02-03T04:05:06Z")),
 });
 const keyRing = fc.record({
@@ -57,6 +68,16 @@ const operation = fc.record({
   method: fc.constantFrom(...methods),
   tail,
   scopes: fc.uniqueArray(fc.constantFrom("r", "w", "x:y"), { maxLength: 2 }),
+  roles: someRoles,
+  binds: fc.array(
+    maybe(
+      fc.oneof(
+        fc.constant("principal"),
+        claimName.map((name) => `claim:${name}`),
+      ),
+    ),
+    { minLength: 4, maxLength: 4 },
+  ),
 });
 const service = fc.record({
   host: maybe(fc.constantFrom("a.example", "B.example")),
@@ -70,6 +91,7 @@ const service = fc.record({
 /** Valid policies as plain data, of every feature that the image holds. */
 export const randomPolicy: fc.Arbitrary<Loose> = fc
   .record({
+    roles: maybe(roleScopes),
     limits: fc.array(limit, { maxLength: 5 }),
     authenticators: fc.array(fc.oneof(jwt, keyRing), { maxLength: 4 }),
     services: fc.uniqueArray(service, {
@@ -78,13 +100,25 @@ export const randomPolicy: fc.Arbitrary<Loose> = fc
       selector: ({ host, prefix }) => `${host?.toLowerCase()}${prefix}`,
     }),
   })
-  .map(({ limits, authenticators, services }) => {
+  .map(({ roles, limits, authenticators, services }) => {
     const limitNames = limits.map((_, i) => `limit-${i}`);
     const authNames = authenticators.map((_, i) => `auth-${i}`);
+    const known = Object.keys(roles ?? {});
+    const knownRoles = <T extends { roles?: string[] | undefined }>(one: T): T => ({
+      ...one,
+      roles: one.roles?.filter((role) => known.includes(role)),
+    });
     const policy = {
       picket: 1,
-      services: services.map((one, i) => plainService(one, `service-${i}`, limitNames, authNames)),
-      authenticators: authenticators.map((one, i) => ({ name: authNames[i], ...one })),
+      services: services.map((one, i) => {
+        const drawn = { ...one, operations: one.operations.map(knownRoles) };
+        return plainService(drawn, `service-${i}`, limitNames, authNames);
+      }),
+      roles,
+      authenticators: authenticators.map((one, i) => ({
+        name: authNames[i],
+        ...(one.type === "jwt" ? one : { ...one, keys: one.keys.map(knownRoles) }),
+      })),
       limits: limits.map((one, i) => ({ name: limitNames[i], ...one })),
     };
     return JSON.parse(JSON.stringify(policy)) as Loose; // without what is undefined
@@ -96,23 +130,35 @@ function plainService(drawn: Drawn, name: string, limitNames: string[], authName
   const { host, prefix, undocumented, failMode, picks } = drawn;
   const [auths = 0, own = 0, shared = 0] = picks;
   const seen = new Set<string>();
-  const operations = drawn.operations.flatMap<Loose | string>(({ method, tail: end, scopes }, i) => {
+  const auth = authNames.filter((_, n) => (auths >> n) & 1);
+  const operations = drawn.operations.flatMap<Loose | string>(({ method, tail: end, scopes, roles, binds }, i) => {
     const path = (prefix === "/" ? "" : prefix) + end || "/";
     const shape = `${method} ${path.replace(/\{\w+/g, "{")}`;
     if (seen.has(shape)) return [];
     seen.add(shape);
     const limits = limitNames.filter((_, n) => n % 2 === 1 && ((own + i) >> n) & 1);
-    return scopes.length + limits.length === 0 ? [`${method} ${path}`] : [{ method, path, scopes, limits }];
+    const bind = auth.length === 0 ? undefined : bindsOf(path, binds);
+    const asked = auth.length === 0 ? [] : roles;
+    const plain = scopes.length + asked.length + limits.length === 0 && bind === undefined;
+    return plain ? [`${method} ${path}`] : [{ method, path, scopes, roles: asked, bind, limits }];
   });
   return {
     name,
     match: { host, path: prefix },
     upstream: "binding:API",
     owner: "team",
-    auth: authNames.filter((_, n) => (auths >> n) & 1),
+    auth,
     limits: limitNames.filter((_, n) => n % 2 === 0 && (shared >> n) & 1),
     undocumented,
     failMode,
     operations,
   };
+}
+
+/** Some of the path's parameters with a subject each, in no order; undefined where none is bound. */
+function bindsOf(path: string, binds: readonly (string | undefined)[]): Loose | undefined {
+  const bound = [...path.matchAll(/\{(p\d)\}/g)].flatMap(([, name = ""], i) =>
+    binds[i] === undefined ? [] : [[name, binds[i]]],
+  );
+  return bound.length === 0 ? undefined : Object.fromEntries(bound.reverse());
 }

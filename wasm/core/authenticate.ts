@@ -4,10 +4,11 @@ import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse } from "./jwt";
+import { tokenRoles } from "./roles";
 
 /**
- * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL and _SCOPES where it
- * succeeds. A service without authenticators is public.
+ * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
+ * where it succeeds. A service without authenticators is public.
  *
  * @returns REASON_*
  */
@@ -43,6 +44,7 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
+  store<u32>(abi.VERDICT_ROLES, tokenRoles(auth));
   return abi.REASON_NONE;
 }
 
@@ -51,6 +53,7 @@ function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, n
   if (reason != abi.REASON_NONE) return reason;
   const kind = load<i32>(apiKeyRecord + abi.API_KEY_KIND);
   writeCaller(authenticator, slot, kind != abi.KIND_NONE ? kind : load<i32>(auth + abi.AUTH_KIND));
+  store<u32>(abi.VERDICT_ROLES, load<u32>(apiKeyRecord + abi.API_KEY_ROLES));
   const id = load<i32>(apiKeyRecord + abi.API_KEY_ID);
   const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
   if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);

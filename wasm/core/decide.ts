@@ -2,11 +2,13 @@
 // verdict record. Time and randomness come from outside, so any run can be replayed.
 import * as abi from "../abi";
 import { authenticate } from "./authenticate";
+import { bindsHold } from "./bind";
 import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
 import { image, services } from "./image";
 import { limitsTake } from "./limits";
 import { path_normalize, pathChanged } from "./path";
+import { rolesSuffice } from "./roles";
 import { routeMatch, routeOperation, routeService, routeUndocumented } from "./route";
 import { sampleOffer, sampleRecord, samplesBoot, sampleSettle, sampleTicket } from "./samples";
 import { scopesSuffice } from "./scopes";
@@ -94,9 +96,12 @@ function judge(nowMs: f64): i32 {
   const mode = load<u32>(services + <usize>routeService * abi.SERVICE_SIZE + abi.SERVICE_UNDOCUMENTED_MODE);
   // Only now: who is not authenticated shall not learn which operations there are.
   if (routeUndocumented && mode == abi.UNDOCUMENTED_REFUSE) return abi.REASON_OPERATION_UNKNOWN;
-  if (!scopesSuffice(routeOperation, load<usize>(abi.VERDICT_SCOPES), load<i32>(abi.VERDICT_SCOPES_LENGTH))) {
+  const roles = load<u32>(abi.VERDICT_ROLES);
+  if (!scopesSuffice(routeOperation, load<usize>(abi.VERDICT_SCOPES), load<i32>(abi.VERDICT_SCOPES_LENGTH), roles)) {
     return abi.REASON_SCOPE_MISSING;
   }
+  if (!rolesSuffice(routeOperation, roles)) return abi.REASON_ROLE_MISSING;
+  if (!bindsHold(routeOperation)) return abi.REASON_OBJECT_NOT_OWNED;
   if (!limitsTake(limitTable, routeOperation, nowUs, false)) return abi.REASON_RATE_LIMITED;
   shadow = routeUndocumented && mode == abi.UNDOCUMENTED_REPORT;
   return shadow ? abi.REASON_OPERATION_UNKNOWN : abi.REASON_NONE;

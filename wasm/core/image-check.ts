@@ -249,12 +249,34 @@ function checkOperations(): i32 {
   for (let i: u32 = 0; i < n; i++, at += abi.OPERATION_SIZE) {
     const limits = load<u32>(at + abi.OPERATION_LIMITS_COUNT);
     if (limits > <u32>abi.MAX_REQUEST_LIMITS || load<u32>(at + abi.OPERATION_FLAGS) != 0) return abi.LOAD_BAD_VALUE;
+    const scopes = load<u32>(at + abi.OPERATION_SCOPES_COUNT);
     const service = load<i32>(at + abi.OPERATION_SERVICE);
     if (i == 0 ? service != -1 : <u32>service >= countOf(abi.SECTION_SERVICES)) return abi.LOAD_BAD_REFERENCE;
     if (
-      !listFits(load<u32>(at + abi.OPERATION_SCOPES_FIRST), load<u32>(at + abi.OPERATION_SCOPES_COUNT), abi.SECTION_STRINGS) ||
+      !listFits(load<u32>(at + abi.OPERATION_SCOPES_FIRST), scopes, abi.SECTION_STRINGS) ||
+      !rangeFits(load<u32>(at + abi.OPERATION_CARRIERS_FIRST), scopes, abi.SECTION_REFS) ||
       !listFits(load<u32>(at + abi.OPERATION_LIMITS_FIRST), limits, abi.SECTION_LIMITS)
     ) return abi.LOAD_BAD_REFERENCE;
+    const code = checkBinds(load<u32>(at + abi.OPERATION_BINDS_FIRST), load<u32>(at + abi.OPERATION_BINDS_COUNT));
+    if (code != abi.LOAD_OK) return code;
+  }
+  return abi.LOAD_OK;
+}
+
+/** Pairs {segment, subject}: the core walks a path once, so that segments rise. */
+function checkBinds(first: u32, count: u32): i32 {
+  if (count > <u32>abi.MAX_BINDS) return abi.LOAD_BAD_VALUE;
+  if (!rangeFits(first, count << 1, abi.SECTION_REFS)) return abi.LOAD_BAD_REFERENCE;
+  let previous = -1;
+  let at = sectionOf(abi.SECTION_REFS) + (<usize>first << 2);
+  for (let i: u32 = 0; i < count; i++, at += 8) {
+    const segment = load<i32>(at);
+    const subject = load<i32>(at, 4);
+    if (<u32>segment >= <u32>abi.MAX_SEGMENTS || subject < abi.BIND_PRINCIPAL || subject >= abi.MAX_CUSTOM_CLAIMS) {
+      return abi.LOAD_BAD_VALUE;
+    }
+    if (segment <= previous) return abi.LOAD_BAD_ORDER;
+    previous = segment;
   }
   return abi.LOAD_OK;
 }
@@ -292,13 +314,16 @@ function checkAuthenticators(): i32 {
       load<u32>(at + abi.AUTH_ALGORITHMS) > 1 << <u32>abi.ALG_HS256 ||
       load<u32>(at + abi.AUTH_KIND) > <u32>abi.KIND_PARTNER ||
       load<u32>(at + abi.AUTH_TOLERANCE_S) > 86400 ||
-      claims > <u32>abi.MAX_CUSTOM_CLAIMS
+      claims > <u32>abi.MAX_CUSTOM_CLAIMS ||
+      load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES
     ) return abi.LOAD_BAD_VALUE;
     if (
       !isStringOrNone(load<i32>(at + abi.AUTH_ISSUER)) ||
       !listFits(load<u32>(at + abi.AUTH_AUDIENCES_FIRST), load<u32>(at + abi.AUTH_AUDIENCES_COUNT), abi.SECTION_STRINGS) ||
       !rangeFits(load<u32>(at + abi.AUTH_KEYS_FIRST), load<u32>(at + abi.AUTH_KEYS_COUNT), abi.SECTION_HMAC_KEYS) ||
-      !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS)
+      !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS) ||
+      !isStringOrNone(load<i32>(at + abi.AUTH_ROLES_CLAIM)) ||
+      !listFits(load<u32>(at + abi.AUTH_ROLES_FIRST), load<u32>(at + abi.AUTH_ROLES_COUNT), abi.SECTION_STRINGS)
     ) return abi.LOAD_BAD_REFERENCE;
   }
   return abi.LOAD_OK;

@@ -105,7 +105,7 @@ function copyBack(length: i32, before: i32): i32 {
 }
 
 /** Value of the two hex digits at `at`, or more than 255. */
-function escapedByte(at: usize): u32 {
+export function escapedByte(at: usize): u32 {
   return (hexValue(load<u8>(at)) << 4) | hexValue(load<u8>(at, 1));
 }
 

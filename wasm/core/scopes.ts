@@ -4,12 +4,14 @@ import { operations, refAt, stringAddress, stringLength } from "./image";
 
 const SPACE: u8 = 0x20;
 
-/** Does the list at `scopes` hold every scope that the operation needs? */
-export function scopesSuffice(operation: i32, scopes: usize, length: i32): bool {
+/** Has the caller every scope that the operation needs, in the list at `scopes` or by one of its roles? */
+export function scopesSuffice(operation: i32, scopes: usize, length: i32, roles: u32): bool {
   const record = operations + <usize>operation * abi.OPERATION_SIZE;
   const first = load<i32>(record + abi.OPERATION_SCOPES_FIRST);
   const count = load<i32>(record + abi.OPERATION_SCOPES_COUNT);
+  const carriers = load<i32>(record + abi.OPERATION_CARRIERS_FIRST);
   for (let i = 0; i < count; i++) {
+    if ((<u32>refAt(carriers + i) & roles) != 0) continue;
     const needed = refAt(first + i);
     if (!holdsWord(scopes, scopes + length, stringAddress(needed), stringLength(needed))) return false;
   }

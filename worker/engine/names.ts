@@ -29,6 +29,8 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_UPSTREAM_TIMEOUT] = "upstream_timeout";
   names[abi.REASON_POLICY_MISSING] = "policy_missing";
   names[abi.REASON_CORE_FAULT] = "core_fault";
+  names[abi.REASON_OBJECT_NOT_OWNED] = "object_not_owned";
+  names[abi.REASON_ROLE_MISSING] = "role_missing";
   return names;
 })();
 

@@ -21,6 +21,8 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_API_KEY_UNKNOWN, { status: 401, title: "The API key is not valid" }],
   [abi.REASON_API_KEY_EXPIRED, { status: 401, title: "The API key is not valid" }],
   [abi.REASON_SCOPE_MISSING, { status: 403, title: "The credential does not cover this operation" }],
+  [abi.REASON_ROLE_MISSING, { status: 403, title: "The caller has no role that covers this operation" }],
+  [abi.REASON_OBJECT_NOT_OWNED, { status: 403, title: "The object is not the caller's own" }],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
   [abi.REASON_BODY_REFUSED, { status: 400, title: "A GET or HEAD request must not carry a body" }],
   [abi.REASON_UPSTREAM_UNREACHABLE, { status: 502, title: "The upstream could not be reached" }],
@@ -81,6 +83,9 @@ export function refuse(refusal: Refusal): Response {
 function challenge({ reason, service, scopes }: Refusal, status: number): string {
   const scheme = service === null || service.bearer ? 'Bearer realm="picket"' : 'ApiKey realm="picket"';
   if (reason === abi.REASON_CREDENTIAL_MISSING) return scheme;
+  // No other token of this caller would do, so there is no error of RFC 6750 to name.
+  if (reason === abi.REASON_OBJECT_NOT_OWNED) return scheme;
+  if (reason === abi.REASON_ROLE_MISSING) return `${scheme}, error="insufficient_scope"`; // and no scope would make up for it
   if (status === 403) return `${scheme}, error="insufficient_scope", scope="${scopes.join(" ")}"`;
   return `${scheme}, error="invalid_token"`;
 }

@@ -1,4 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
+import { accessFindings, accessWarnings, roleFindings } from "./check-access.ts";
 import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
@@ -16,7 +17,8 @@ export interface Checked {
  * What no single field can say: references between the parts, doubles, bounds on the whole. `data` need not be valid.
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
- * outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims, too_many_headers.
+ * outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims, too_many_headers, and those of
+ * `accessFindings` and `roleFindings`.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -28,6 +30,8 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.services.flatMap(operationFindings),
     ...draft.authenticators.flatMap(keyFindings),
     ...draft.services.flatMap(entryFindings),
+    ...draft.services.flatMap(accessFindings),
+    ...roleFindings(draft),
     ...draft.limits.flatMap(burstFindings),
     ...totals(draft),
   ];
@@ -150,7 +154,7 @@ function entryFindings(service: DraftService): Finding[] {
   return [
     ...repeated(service.auth, "duplicate_entry"),
     ...repeated(service.limits, "duplicate_entry"),
-    ...service.operations.flatMap(({ limits, scopes }) => {
+    ...service.operations.flatMap(({ limits, scopes, roles }) => {
       const twice = repeated([...service.limits, ...limits], "duplicate_entry").filter(({ path }) =>
         limits.some((one) => one.path === path),
       );
@@ -158,6 +162,7 @@ function entryFindings(service: DraftService): Finding[] {
       return [
         ...twice,
         ...repeated(scopes, "duplicate_entry"),
+        ...repeated(roles, "duplicate_entry"),
         ...tooMany(limits[0]?.path.slice(0, -1), "too_many_limits", count, abi.MAX_REQUEST_LIMITS),
       ];
     }),
@@ -177,11 +182,17 @@ function burstFindings({ path, rate, burst }: DraftLimit): Finding[] {
 
 function totals({ services, limits, authenticators }: Draft): Finding[] {
   const operations = 1 + services.reduce((sum, service) => sum + 1 + service.operations.length, 0);
-  const claims = new Set(limits.flatMap(({ claim }) => (claim === "" ? [] : [claim])));
+  const named = [...limits, ...services.flatMap((service) => service.operations.flatMap(({ binds }) => binds))];
+  const claims = new Set(named.flatMap(({ claim }) => (claim === "" ? [] : [claim])));
   const headers = new Set(authenticators.flatMap(({ type, header }) => (type === "api-key" ? [header] : [])));
   return [
     ...tooMany(["services"], "too_many_operations", operations, abi.MAX_OPERATIONS),
-    ...tooMany(["limits"], "too_many_claims", claims.size, abi.MAX_CUSTOM_CLAIMS),
+    ...tooMany(
+      [limits.some(({ claim }) => claim !== "") ? "limits" : "services"],
+      "too_many_claims",
+      claims.size,
+      abi.MAX_CUSTOM_CLAIMS,
+    ),
     ...tooMany(["authenticators"], "too_many_headers", headers.size + 1, abi.CREDENTIAL_SLOTS),
   ];
 }
@@ -189,7 +200,7 @@ function totals({ services, limits, authenticators }: Draft): Finding[] {
 const tooManyMessages: Readonly<Record<string, string>> = {
   too_many_limits: "a request can be held to so many limits only, the service's and the operation's together",
   too_many_operations: "so many operations do not fit: one counts for each service, and one for requests without a service",
-  too_many_claims: "limits can count by so many different claims only",
+  too_many_claims: "limits and binds together can name so many different claims only",
   too_many_headers: "credentials can come in so many different headers only, Authorization counted",
 };
 
@@ -199,7 +210,8 @@ function tooMany(path: PolicyPath | undefined, code: string, count: number, most
 }
 
 /**
- * Warnings: unused_authenticator, unused_limit, expired_key, missing_owner, refuses_all, unreachable_operation.
+ * Warnings: unused_authenticator, unused_limit, expired_key, missing_owner, refuses_all, unreachable_operation, and those of
+ * `accessWarnings`.
  */
 function warningsOf(draft: Draft, nowMs: number): Finding[] {
   const { services } = draft;
@@ -212,6 +224,7 @@ function warningsOf(draft: Draft, nowMs: number): Finding[] {
     ...unused(draft.limits, rates, "limit"),
     ...draft.authenticators.flatMap((one) => expiredKeys(one, nowMs)),
     ...services.flatMap(serviceWarnings),
+    ...services.flatMap(accessWarnings),
     ...services.flatMap((service) => unreachable(service, services)),
   ];
 }

@@ -27,7 +27,7 @@ export type Compilation = { ok: true; compiled: CompiledPolicy } | { ok: false; 
  * Lowers a checked policy to the image that the core reads (wasm/abi.ts) and the facts beside it. The same policy, version,
  * seed and secrets give the same bytes.
  *
- * Errors: secret_missing, secret_malformed, secret_too_short, image_too_large; all of them at once.
+ * Errors: secret_missing, secret_malformed, secret_too_short, secret_weak, image_too_large; all of them at once.
  */
 export async function compile(policy: Policy, options: CompileOptions): Promise<Compilation> {
   const findings: Finding[] = [];

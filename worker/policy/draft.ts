@@ -4,6 +4,9 @@ import { valueAt } from "./describe.ts";
 import type { PolicyPath } from "./problem.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 
+/** One more than any mapping of names may hold, so that too many are seen. */
+const MAX_NAMES = 64;
+
 /**
  * As much of a policy as can be read, whatever is wrong with the rest: so that cross references are checked, and every
  * problem is shown, at once. What stands behind a list's bound is left out: the schema refuses the list.
@@ -12,6 +15,7 @@ export interface Draft {
   services: DraftService[];
   authenticators: DraftAuthenticator[];
   limits: DraftLimit[];
+  roles: Mention[];
 }
 
 /** A name and where it stands. */
@@ -28,6 +32,9 @@ export interface DraftService {
   prefix: string | null;
   owner: string;
   undocumented: string;
+  /** It says `auth: []`. */
+  isPublic: boolean;
+  denyByDefault: boolean;
   auth: Mention[];
   limits: Mention[];
   operations: DraftOperation[];
@@ -40,6 +47,17 @@ export interface DraftOperation {
   template: PathTemplate | null;
   limits: Mention[];
   scopes: Mention[];
+  roles: Mention[];
+  binds: DraftBind[];
+  bindPath: PolicyPath;
+}
+
+/** One bound path parameter. */
+export interface DraftBind {
+  path: PolicyPath;
+  parameter: string;
+  /** "" = by something else. */
+  claim: string;
 }
 
 export interface DraftAuthenticator {
@@ -56,6 +74,7 @@ export interface DraftKey {
   id: string;
   sha256: string;
   expires: string;
+  roles: Mention[];
 }
 
 export interface DraftLimit {
@@ -73,10 +92,11 @@ export function readDraft(data: unknown): Draft {
     limits: items(data, ["limits"], MAX_LIMITS).map(({ path, value }) => ({
       path,
       name: mention(path, value),
-      claim: /^claim:(.+)$/.exec(field(value, "by"))?.[1] ?? "",
+      claim: claimOf(field(value, "by")),
       rate: field(value, "rate"),
       burst: valueAt(value, ["burst"]),
     })),
+    roles: names(valueAt(data, ["roles"])).map((name) => ({ path: ["roles", name], name })),
   };
 }
 
@@ -90,6 +110,8 @@ function readService(path: PolicyPath, value: unknown): DraftService {
     prefix: prefix.ok ? prefix.value : null,
     owner: field(value, "owner"),
     undocumented: field(value, "undocumented"),
+    isPublic: isEmptyList(valueAt(value, ["auth"])),
+    denyByDefault: valueAt(value, ["denyByDefault"]) === true,
     auth: mentions(path, value, "auth"),
     limits: mentions(path, value, "limits"),
     operations: items(value, ["operations"], MAX_OPERATIONS, path).map((item) => readOperation(item.path, item.value)),
@@ -106,7 +128,29 @@ function readOperation(path: PolicyPath, value: unknown): DraftOperation {
     template: template.ok ? template.value : null,
     limits: mentions(path, value, "limits"),
     scopes: mentions(path, value, "scopes"),
+    roles: mentions(path, value, "roles"),
+    binds: readBinds([...path, "bind"], valueAt(value, ["bind"])),
+    bindPath: [...path, "bind"],
   };
+}
+
+function readBinds(path: PolicyPath, value: unknown): DraftBind[] {
+  return names(value).map((parameter) => ({ path: [...path, parameter], parameter, claim: claimOf(field(value, parameter)) }));
+}
+
+/** A mapping's first keys; empty where there is no mapping. */
+function names(value: unknown): string[] {
+  const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isMapping ? Object.keys(value).slice(0, MAX_NAMES) : [];
+}
+
+/** The name behind `claim:`, "" where there is none. */
+function claimOf(text: string): string {
+  return /^claim:(.+)$/.exec(text)?.[1] ?? "";
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator {
@@ -116,6 +160,7 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     id: field(item.value, "id"),
     sha256: field(item.value, "sha256").toLowerCase(),
     expires: field(item.value, "expires"),
+    roles: mentions(item.path, item.value, "roles"),
   }));
   return {
     path,

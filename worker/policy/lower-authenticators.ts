@@ -3,7 +3,8 @@ import type { ImageWriter } from "./image-writer.ts";
 import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding, PolicyPath } from "./problem.ts";
-import type { ApiKeyAuthenticator, Authenticator, JwtAuthenticator, Kind } from "./schema.ts";
+import { roleBits } from "./role-bits.ts";
+import type { ApiKeyAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
 import { hmacKeyBytes } from "./secret-bytes.ts";
 import { type SecretOf, secretMissing } from "./secrets.ts";
 
@@ -18,18 +19,23 @@ const kindCodes: Readonly<Record<Kind, number>> = {
 /** Writes authenticators and their keys; what is wrong with a secret goes to `findings`. */
 export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: SecretOf, findings: Finding[]): void {
   const claims = writer.list(plan.claims.map((claim) => writer.string(claim)));
+  const roles = writer.list(plan.roles.map((role) => writer.string(role)));
   for (const [index, authenticator] of plan.policy.authenticators.entries()) {
     const { view } = writer.record(abi.SECTION_AUTHENTICATORS);
     view.setUint32(abi.AUTH_SLOT, slotOf(plan, authenticator), true);
     view.setUint32(abi.AUTH_CLAIMS_FIRST, claims.first, true);
     view.setUint32(abi.AUTH_CLAIMS_COUNT, claims.count, true);
+    view.setUint32(abi.AUTH_ROLES_FIRST, roles.first, true);
+    view.setUint32(abi.AUTH_ROLES_COUNT, roles.count, true);
+    const readsRoles = authenticator.type === "jwt" && plan.roles.length > 0;
+    view.setInt32(abi.AUTH_ROLES_CLAIM, writer.string(readsRoles ? authenticator.rolesClaim : null), true);
     view.setInt32(abi.AUTH_ISSUER, -1, true);
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
       writeHmacKeys(writer, authenticator, ["authenticators", index], secretOf, findings);
     } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
   }
-  writeApiKeys(writer, plan.policy.authenticators);
+  writeApiKeys(writer, plan);
 }
 
 function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): void {
@@ -76,15 +82,15 @@ function writeHmacKeys(
 }
 
 /** Sorted by digest, then authenticator, for the core's binary search. */
-function writeApiKeys(writer: ImageWriter, authenticators: readonly Authenticator[]): void {
-  const keys = authenticators.flatMap((a, authenticator) =>
+function writeApiKeys(writer: ImageWriter, { policy, roles }: Plan): void {
+  const keys = policy.authenticators.flatMap((a, authenticator) =>
     a.type === "api-key" ? a.keys.map((key) => ({ key, authenticator })) : [],
   );
   keys.sort((a, b) => (a.key.sha256 < b.key.sha256 ? -1 : a.key.sha256 > b.key.sha256 ? 1 : a.authenticator - b.authenticator));
-  for (const { key, authenticator } of keys) writeApiKey(writer, key, authenticator);
+  for (const { key, authenticator } of keys) writeApiKey(writer, key, authenticator, roleBits(roles, key.roles));
 }
 
-function writeApiKey(writer: ImageWriter, key: ApiKeyAuthenticator["keys"][number], authenticator: number): void {
+function writeApiKey(writer: ImageWriter, key: ApiKeyAuthenticator["keys"][number], authenticator: number, roles: number): void {
   const { view } = writer.record(abi.SECTION_API_KEYS);
   setBytes(
     view,
@@ -95,6 +101,7 @@ function writeApiKey(writer: ImageWriter, key: ApiKeyAuthenticator["keys"][numbe
   view.setInt32(abi.API_KEY_ID, writer.string(key.id), true);
   view.setInt32(abi.API_KEY_SCOPES, writer.string(key.scopes.length === 0 ? null : key.scopes.join(" ")), true);
   view.setUint32(abi.API_KEY_KIND, kindCodes[key.kind], true);
+  view.setUint32(abi.API_KEY_ROLES, roles, true);
   view.setFloat64(abi.API_KEY_EXPIRES_MS, key.expires ?? 0, true);
 }
 

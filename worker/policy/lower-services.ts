@@ -1,7 +1,8 @@
 import * as abi from "../../wasm/abi.ts";
 import { type ImageWriter, NONE } from "./image-writer.ts";
 import { methodCodes, type Plan, type PlannedOperation } from "./plan.ts";
-import type { Service } from "./schema.ts";
+import { roleBits } from "./role-bits.ts";
+import type { Operation, Service } from "./schema.ts";
 import { type Route, writeTrie } from "./trie.ts";
 
 const undocumentedModes: Readonly<Record<Service["undocumented"], number>> = {
@@ -51,6 +52,26 @@ function writeOperation(writer: ImageWriter, plan: Plan, { service, operation }:
   view.setUint32(abi.OPERATION_SCOPES_COUNT, scopes.count, true);
   view.setUint32(abi.OPERATION_LIMITS_FIRST, limits.first, true);
   view.setUint32(abi.OPERATION_LIMITS_COUNT, limits.count, true);
+  const carriers = writer.list((operation?.scopes ?? []).map((scope) => roleBits(plan.roles, carriersOf(plan, scope))));
+  view.setUint32(abi.OPERATION_CARRIERS_FIRST, carriers.first, true);
+  view.setUint32(abi.OPERATION_ROLES, roleBits(plan.roles, operation?.roles ?? []), true);
+  const binds = operation === null ? [] : bindsOf(plan, operation);
+  view.setUint32(abi.OPERATION_BINDS_FIRST, writer.list(binds.flat()).first, true);
+  view.setUint32(abi.OPERATION_BINDS_COUNT, binds.length, true);
+}
+
+/** Names of the roles that carry a scope. */
+function carriersOf({ policy, roles }: Plan, scope: string): string[] {
+  return roles.filter((role) => policy.roles[role]?.includes(scope));
+}
+
+/** {segment, subject} of each bound parameter, by rising segment. */
+function bindsOf({ claims }: Plan, { path, bind }: Operation): [segment: number, subject: number][] {
+  return path.segments.flatMap((segment, index) => {
+    const subject = segment.kind === "parameter" && Object.hasOwn(bind, segment.name) ? bind[segment.name] : undefined;
+    if (subject === undefined) return [];
+    return [[index, subject.kind === "claim" ? claims.indexOf(subject.claim) : abi.BIND_PRINCIPAL]];
+  });
 }
 
 function indices(names: readonly string[], known: ReadonlyMap<string, number>): number[] {

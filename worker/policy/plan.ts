@@ -1,5 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
-import type { ApiKeyAuthenticator, Authenticator, Limit, Method, Operation, Policy, Service } from "./schema.ts";
+import type { ApiKeyAuthenticator, Authenticator, Method, Operation, Policy, Service } from "./schema.ts";
 
 /** A policy in the order of its image: an index in these lists is an index in the image and in the meta. */
 export interface Plan {
@@ -7,8 +7,10 @@ export interface Plan {
   services: Service[];
   /** Index 0 stands for requests that match no service. */
   operations: PlannedOperation[];
-  /** Names of the claims that limits count by. */
+  /** Names of the claims that limits count by, then of those that parameters are bound to. */
   claims: string[];
+  /** Names of the policy's roles: the nth is bit n of a caller's roles. */
+  roles: string[];
   /** Lower-case header names by credential slot. */
   credentialHeaders: string[];
   limitIndex: Map<string, number>;
@@ -34,7 +36,8 @@ export function planPolicy(policy: Policy): Plan {
     policy,
     services,
     operations,
-    claims: claimsOf(policy.limits),
+    claims: claimsOf(policy),
+    roles: Object.keys(policy.roles),
     credentialHeaders: credentialHeaders(policy.authenticators),
     limitIndex: indexByName(policy.limits),
     authenticatorIndex: indexByName(policy.authenticators),
@@ -61,8 +64,10 @@ function matchOrder(a: Service, b: Service): number {
   return byHost || b.match.path.length - a.match.path.length || (a.name < b.name ? -1 : 1);
 }
 
-export function claimsOf(limits: readonly Limit[]): string[] {
-  return [...new Set(limits.flatMap(({ by }) => (by.kind === "claim" ? [by.claim] : [])))];
+function claimsOf({ limits, services }: Policy): string[] {
+  const subjects = services.flatMap(({ operations }) => operations.flatMap(({ bind }) => Object.values(bind)));
+  const named = [...limits.map(({ by }) => by), ...subjects];
+  return [...new Set(named.flatMap((one) => (one.kind === "claim" ? [one.claim] : [])))];
 }
 
 /** Slot 0 is Authorization, whether or not a JWT is taken. */

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { MAX_ROLES } from "../../wasm/abi.ts";
 import { MAX_REFERENCES } from "./bounds.ts";
 import { durationPattern, type Read, readDurationMs } from "./quantity.ts";
 
@@ -54,6 +55,17 @@ export function reference(description: string) {
 export function scopes(description: string) {
   const token = shaped(/^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/, "a scope: visible ASCII without blanks, quotes or backslashes", {});
   return z.array(token).max(MAX_REFERENCES).meta({ description });
+}
+
+const roleText = "^[^\\u0000-\\u001f\\u007f-\\u009f]{1,128}$";
+
+/** As a token's claim has it: names of groups may hold blanks. */
+export function roleName() {
+  return shaped(new RegExp(roleText), "a role: one line of at most 128 characters", {});
+}
+
+export function roles(description: string) {
+  return z.array(roleName()).max(MAX_ROLES).meta({ description });
 }
 
 /** What a key or caller is called in logs and on the console. */

@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
-import { durationMs, identifier, line, name, reference, scopes, strict, text } from "./schema-fields.ts";
+import { durationMs, identifier, line, name, reference, roleName, roles, scopes, strict, text } from "./schema-fields.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 import { readOrigin, readUpstream } from "./upstream.ts";
@@ -52,6 +53,10 @@ function build() {
       .max(MAX_LIMITS)
       .default([])
       .meta({ description: "Rates that services and operations refer to by name." }),
+    roles: z
+      .record(roleName(), scopes("Scopes that the role carries."))
+      .default({})
+      .meta({ description: "What callers are called in a token's claim or beside a key, and the scopes that it gives them." }),
     telemetry: telemetry(),
   }).meta({ title: "Picket policy", description: "What the gateway protects, who may call it, and how often." });
 }
@@ -72,6 +77,10 @@ function service() {
       .enum(["allow", "report", "refuse"])
       .default("report")
       .meta({ description: "What happens to requests that match none of the operations. report: they pass, and are shown." }),
+    denyByDefault: z.boolean().default(false).meta({
+      description:
+        "Accept no operation that states neither scopes, roles nor bind, and nothing undocumented: such a policy is an error.",
+    }),
     failMode: z.enum(["closed", "open"]).default("closed").meta({
       description: "What happens to requests while the gateway's core is broken. closed: 503. open: they pass unjudged.",
     }),
@@ -124,13 +133,35 @@ function operation() {
       examples: ["/fleet/devices/{deviceId}/telemetry"],
     }),
     scopes: scopes("Scopes that a caller must all have.").default([]),
+    roles: roles("Roles, one of which a caller must have.").default([]),
+    bind: bind(),
     limits: limits("Limits for this operation, beside the service's."),
   });
   return z.union([short, long]);
 }
 
-/** `GET /path`: an operation that needs no scope and has no limits of its own. */
-function readShortOperation(input: string): Read<{ method: Method; path: PathTemplate; scopes: string[]; limits: string[] }> {
+function bind() {
+  const subject = text(readBindSubject, {
+    description: "principal (who calls), or claim:NAME (what the token's claim says).",
+    pattern: bindSubjectPattern,
+    examples: ["claim:dev"],
+  });
+  return z.record(z.string(), subject).default({}).meta({
+    description: "Path parameters that must be the caller's own, by name; anybody else's object is refused.",
+  });
+}
+
+interface ShortOperation {
+  method: Method;
+  path: PathTemplate;
+  scopes: string[];
+  roles: string[];
+  bind: Record<string, BindSubject>;
+  limits: string[];
+}
+
+/** `GET /path`: an operation that asks nothing of who may call its service, and has no limits of its own. */
+function readShortOperation(input: string): Read<ShortOperation> {
   const parts = /^(\S+) (\S+)$/.exec(input);
   const method = methods.find((known) => known === parts?.[1]);
   if (method === undefined) {
@@ -138,7 +169,7 @@ function readShortOperation(input: string): Read<{ method: Method; path: PathTem
     return { ok: false, code: "operation_malformed", expected, message: "this is not an operation" };
   }
   const path = readTemplate(parts?.[2] ?? "");
-  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], limits: [] } } : path;
+  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], roles: [], bind: {}, limits: [] } } : path;
 }
 
 function authenticator() {
@@ -167,6 +198,7 @@ function jwt() {
       .meta({ description: "Accepted signature algorithms." }),
     keys: z.array(key).min(1).max(16).meta({ description: "Keys that may have signed; several while they are rotated." }),
     kind: z.enum(kinds).default("user").meta({ description: "What these callers are." }),
+    rolesClaim: line(64, "The claim that names a caller's roles: a list of texts, or one.").min(1).default("roles"),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
   });
 }
@@ -177,6 +209,7 @@ function apiKey() {
     sha256: text(readDigest, { description: "SHA-256 of the key, 64 hex digits.", pattern: "^[0-9a-fA-F]{64}$" }),
     kind: z.enum(kinds).default("service").meta({ description: "What this caller is." }),
     scopes: scopes("Scopes that the key carries.").default([]),
+    roles: roles("Roles that the key has.").default([]),
     expires: text(readInstant, {
       description: "First moment at which the key no longer works: a UTC date or an RFC 3339 time.",
       examples: ["2027-06-01"],

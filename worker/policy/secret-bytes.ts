@@ -1,4 +1,5 @@
 import type { Read } from "./quantity.ts";
+import { secretWeakness } from "./secret-strength.ts";
 
 export type SecretEncoding = "utf8" | "base64url" | "hex";
 
@@ -9,14 +10,22 @@ const expected = `a secret of at least ${MIN_HMAC_BYTES} bytes (RFC 7518 §3.2)`
 /**
  * The bytes of an HMAC secret. Bytes that are read as such (a file) go through the encoding too, unless it is utf8.
  *
- * Errors: secret_malformed, secret_too_short. Neither says anything about what the secret is.
+ * Errors: secret_malformed, secret_too_short, secret_weak. None says anything about what the secret is.
  */
 export function hmacKeyBytes(secret: Uint8Array | string, encoding: SecretEncoding): Read<Uint8Array> {
   const bytes = decode(secret, encoding);
   const malformed = `a secret written as ${encoding}`;
   if (bytes === null) return { ok: false, code: "secret_malformed", expected: malformed, message: "this secret cannot be read" };
-  if (bytes.length >= MIN_HMAC_BYTES) return { ok: true, value: bytes };
-  return { ok: false, code: "secret_too_short", expected, message: "this secret is too short" };
+  if (bytes.length < MIN_HMAC_BYTES)
+    return { ok: false, code: "secret_too_short", expected, message: "this secret is too short" };
+  const weakness = secretWeakness(bytes);
+  if (weakness === null) return { ok: true, value: bytes };
+  return {
+    ok: false,
+    code: "secret_weak",
+    expected: "random bytes (openssl rand -hex 32)",
+    message: `this secret is weak: ${weakness}`,
+  };
 }
 
 function decode(secret: Uint8Array | string, encoding: SecretEncoding): Uint8Array | null {
