@@ -110,14 +110,14 @@ describe("what is refused", () => {
 
   it("lets a caller have its own object, and nobody else's", async () => {
     const bearer = ["-H", `Authorization: Bearer ${await token("gerät 7")}`];
-    const before = upstream.requests();
+    const before = served.upstream.requests();
     for (const other of ["ger%C3%A4t%208", "tester", "ger%C3%A4t"]) {
       const answer = await curl(`/things/${other}/own`, ...bearer);
       problem(answer, 403, "object_not_owned");
       expect(answer.headers.get("www-authenticate")).toBe('Bearer realm="picket"');
     }
     problem(await curl("/things/ger%C3%A4t%207/own", ...withKey), 403, "object_not_owned");
-    expect(upstream.requests()).toBe(before);
+    expect(served.upstream.requests()).toBe(before);
     for (const own of [await curl("/things/ger%C3%A4t%207/own", ...bearer), await curl("/things/tester/own", ...withKey)]) {
       expect(own.status).toBe(200);
     }
