@@ -3,9 +3,11 @@ import { ROWS_PER_DAY } from "./fixtures/policy.ts";
 import { type Accounts, type Picket, startPicket } from "./fixtures/start-picket.ts";
 import { startUpstream } from "./fixtures/start-upstream.ts";
 import { writeTokenFile } from "./fixtures/token-file.ts";
+import { bundleWorker } from "./measure/bundle.ts";
 import { residentBytes } from "./measure/process.ts";
 import { atMost, type Benchmark, type Result, type RunOptions, spreadOf } from "./measure/result.ts";
 import { type RowBook, readRowBook } from "./measure/row-book.ts";
+import { startWorkerd } from "./measure/workerd.ts";
 import { requireWrk, runWrk } from "./measure/wrk.ts";
 
 const CALLERS = 1024;
@@ -28,6 +30,8 @@ interface Load {
 
 interface Run {
   load: Load;
+  /** The same load on a Worker that forwards with the same headers and does nothing else. */
+  bare: Load;
   /** Over the warm-up and the load. */
   sent: number;
   reachedUpstream: number;
@@ -40,6 +44,8 @@ async function run({ quick }: RunOptions): Promise<Result> {
   await requireWrk();
   const tokens = writeTokenFile(CALLERS);
   const upstream = await startUpstream();
+  const bare = await soakBareWorker(upstream.url, tokens.path, quick);
+  const reachedBefore = await upstream.count();
   const startedMs = performance.now();
   const picket = await startPicket(upstream.url);
   try {
@@ -51,8 +57,9 @@ async function run({ quick }: RunOptions): Promise<Result> {
     await picket.stop();
     return report({
       load,
+      bare,
       sent,
-      reachedUpstream: await upstream.count(),
+      reachedUpstream: (await upstream.count()) - reachedBefore,
       accounts,
       rows: readRowBook(picket.statePath),
       elapsedSeconds,
@@ -65,8 +72,19 @@ async function run({ quick }: RunOptions): Promise<Result> {
   }
 }
 
+/** What workerd itself does under such a load: V8 lets the heap of a busy isolate grow in steps, for minutes. */
+async function soakBareWorker(upstream: string, tokenFile: string, quick: boolean): Promise<Load> {
+  const worker = await startWorkerd({ folder: await bundleWorker("pass-through-headers"), bindings: { UPSTREAM: upstream } });
+  try {
+    await loadAndSample(worker, quick ? 3 : WARM_UP_SECONDS, tokenFile);
+    return await loadAndSample(worker, quick ? 6 : LOAD_SECONDS, tokenFile);
+  } finally {
+    await worker.stop();
+  }
+}
+
 /** Full load for so long; the resident set of workerd once a second meanwhile. */
-async function loadAndSample({ url, pid }: Picket, seconds: number, tokenFile: string): Promise<Load> {
+async function loadAndSample({ url, pid }: { url: string; pid: number }, seconds: number, tokenFile: string): Promise<Load> {
   const residentMb: number[] = [];
   const sampling = setInterval(() => residentMb.push(residentBytes(pid) / 1e6), 1000);
   try {
@@ -88,12 +106,10 @@ async function drained(picket: Picket, sent: number): Promise<Accounts> {
   }
 }
 
-function report({ load, sent, reachedUpstream, accounts, rows, elapsedSeconds }: Run): Result {
+function report({ load, bare, sent, reachedUpstream, accounts, rows, elapsedSeconds }: Run): Result {
   const { residentMb } = load;
-  const third = Math.floor(residentMb.length / 3);
-  const first = spreadOf(residentMb.slice(0, third));
-  const last = spreadOf(residentMb.slice(-third));
-  const growthPercent = (last.median / first.median - 1) * 100;
+  const resident = thirds(load);
+  const bareResident = thirds(bare);
   const { reported, stored, dropped, pending } = accounts;
   const unaccounted = Math.abs(sent - reported) + Math.abs(reported - stored - dropped - pending);
   const budget = Math.floor((ROWS_PER_DAY * elapsedSeconds) / 86_400);
@@ -101,9 +117,11 @@ function report({ load, sent, reachedUpstream, accounts, rows, elapsedSeconds }:
     name: "soak",
     title: `${residentMb.length} s of full load through Picket, ${Math.round(load.requestsPerSecond)} requests/s`,
     rows: [
-      { name: "resident set, first third", measures: { MB: first } },
-      { name: "resident set, last third", measures: { MB: last } },
+      { name: "resident set, first third", measures: { MB: resident.first } },
+      { name: "resident set, last third", measures: { MB: resident.last } },
       { name: "resident set, slope", measures: { "MB/minute": slopePerSecond(residentMb) * 60 } },
+      { name: "a bare Worker's resident set, first third", measures: { MB: bareResident.first } },
+      { name: "a bare Worker's resident set, last third", measures: { MB: bareResident.last } },
       { name: "requests sent by wrk", measures: { requests: sent } },
       { name: "requests that reached the upstream", measures: { requests: reachedUpstream } },
       { name: "reported", measures: { requests: reported } },
@@ -115,16 +133,25 @@ function report({ load, sent, reachedUpstream, accounts, rows, elapsedSeconds }:
       { name: `budget for ${elapsedSeconds.toFixed(0)} s of ${ROWS_PER_DAY} a day`, measures: { rows: budget } },
     ],
     goals: [
-      atMost("resident set, growth from first to last third, %", growthPercent, FLAT_PERCENT),
+      atMost("resident set, growth from first to last third, %", resident.growthPercent, FLAT_PERCENT),
       atMost("rows billed", rows.billed, budget),
       atMost("requests unaccounted for", unaccounted, 0),
     ],
     notes: [
       `The load follows a warm-up (${WARM_UP_SECONDS} s unless quick), whose requests and rows are in the account as well.`,
+      "The bare Worker forwards with the same headers and does nothing else; it has the same warm-up and load, before Picket's.",
       "Unaccounted: sent by wrk and not reported, or the other way about, and reported but neither stored, dropped nor pending.",
       "Rows billed are inserts, updates and deletes (meta.rows_written), as the Region object's book has them.",
     ],
   };
+}
+
+/** The resident set in the first and in the last third of a load. */
+function thirds({ residentMb }: Load) {
+  const third = Math.floor(residentMb.length / 3);
+  const first = spreadOf(residentMb.slice(0, third));
+  const last = spreadOf(residentMb.slice(-third));
+  return { first, last, growthPercent: (last.median / first.median - 1) * 100 };
 }
 
 /** Least-squares slope of values that were taken a second apart. */
