@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310100000009000000", // magic, ABI version, policy version
+  "504b54310200000009000000", // magic, ABI version, policy version
   "7001000064efdf9e00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a000000003000000e800000001000000f80000000300000040010000000000004001000000000000", // section directory
@@ -142,6 +142,8 @@ describe("refuses", () => {
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
     ["audiences", abi.SECTION_AUTHENTICATORS, abi.AUTH_AUDIENCES_COUNT, [-1, 9999]],
     ["keys", abi.SECTION_AUTHENTICATORS, abi.AUTH_KEYS_COUNT, [-1, 9999]],
+    ["device scopes", abi.SECTION_AUTHENTICATORS, abi.AUTH_SCOPES, [-2, 9999]],
+    ["authenticator name", abi.SECTION_AUTHENTICATORS, abi.AUTH_NAME, [-1, 9999]],
     ["kid", abi.SECTION_HMAC_KEYS, abi.HMAC_KEY_KID, [-2, 9999]],
     ["API key's authenticator", abi.SECTION_API_KEYS, abi.API_KEY_AUTHENTICATOR, [-1, 9999]],
     ["API key's id", abi.SECTION_API_KEYS, abi.API_KEY_ID, [-1, 9999]],
@@ -164,7 +166,8 @@ describe("refuses", () => {
     ["limit claim", abi.SECTION_LIMITS, abi.LIMIT_CLAIM, [0, abi.MAX_CUSTOM_CLAIMS]],
     ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [2]],
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
-    ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [2, -1]],
+    ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
+    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, -1]],
     ["credential slot", abi.SECTION_AUTHENTICATORS, abi.AUTH_SLOT, [abi.CREDENTIAL_SLOTS, -1]],
     ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [2, -1]],
     ["kind", abi.SECTION_AUTHENTICATORS, abi.AUTH_KIND, [6, -1]],

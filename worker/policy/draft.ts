@@ -46,8 +46,11 @@ export interface DraftAuthenticator {
   path: PolicyPath;
   name: Mention | null;
   type: string;
+  /** Lower case, "" = Authorization. */
   header: string;
   keys: DraftKey[];
+  /** Are keys derived from one secret? */
+  derives: boolean;
 }
 
 export interface DraftKey {
@@ -117,12 +120,14 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     sha256: field(item.value, "sha256").toLowerCase(),
     expires: field(item.value, "expires"),
   }));
+  const type = field(value, "type");
   return {
     path,
     name: mention(path, value),
-    type: field(value, "type"),
-    header: field(value, "header").toLowerCase() || "x-api-key",
+    type,
+    header: field(value, "header").toLowerCase() || (type === "api-key" ? "x-api-key" : ""),
     keys,
+    derives: valueAt(value, ["derive"]) !== undefined,
   };
 }
 

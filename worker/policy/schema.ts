@@ -3,6 +3,7 @@ import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
+import { cwt } from "./schema-cwt.ts";
 import { durationMs, identifier, line, name, reference, scopes, strict, text } from "./schema-fields.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
@@ -13,6 +14,7 @@ export type Service = Policy["services"][number];
 export type Operation = Service["operations"][number];
 export type Authenticator = Policy["authenticators"][number];
 export type JwtAuthenticator = Extract<Authenticator, { type: "jwt" }>;
+export type CwtAuthenticator = Extract<Authenticator, { type: "cwt" }>;
 export type ApiKeyAuthenticator = Extract<Authenticator, { type: "api-key" }>;
 export type Limit = Policy["limits"][number];
 export type Method = (typeof methods)[number];
@@ -142,7 +144,7 @@ function readShortOperation(input: string): Read<{ method: Method; path: PathTem
 }
 
 function authenticator() {
-  return z.discriminatedUnion("type", [jwt(), apiKey()]);
+  return z.discriminatedUnion("type", [jwt(), cwt(kinds), apiKey()]);
 }
 
 function jwt() {
