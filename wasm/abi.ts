@@ -57,6 +57,7 @@ export const REASON_TOKEN_WITHOUT_EXPIRY = 16;
 export const REASON_AUDIENCE_MISMATCH = 17;
 export const REASON_API_KEY_UNKNOWN = 18;
 export const REASON_API_KEY_EXPIRED = 19;
+export const REASON_SUBJECT_MISMATCH = 20; // the subject is not the one whose key it is
 export const REASON_SCOPE_MISSING = 22; // 403
 export const REASON_RATE_LIMITED = 23; // 429
 export const REASON_BODY_REFUSED = 24; // 400, a body on GET or HEAD
@@ -275,13 +276,22 @@ export const AUTH_KIND = 32; // u32 KIND_*
 export const AUTH_TOLERANCE_S = 36; // u32 clock tolerance
 export const AUTH_CLAIMS_FIRST = 40; // refs → strings: MAX_CUSTOM_CLAIMS names at most, the same list for every authenticator
 export const AUTH_CLAIMS_COUNT = 44;
+// … For a CWT each string is the key of the claim, encoded in CBOR.
 export const AUTH_ROLES_CLAIM = 48; // string: the claim that names a caller's roles, -1 = none
 export const AUTH_ROLES_FIRST = 52; // refs → strings: the policy's roles by their bit, the same list for every authenticator
 export const AUTH_ROLES_COUNT = 56;
-export const AUTH_SIZE = 60;
+export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL
+export const AUTH_SCOPES = 64; // string: space-separated, the scopes of every caller with a derived key; -1 = none
+export const AUTH_NAME = 68; // string: keeps callers of authenticators without an issuer apart
+export const AUTH_SIZE = 72;
 export const AUTH_JWT = 0;
 export const AUTH_API_KEY = 1;
+export const AUTH_CWT = 2;
+export const AUTH_DERIVED = 1; // the one HMAC key is the secret from which each device's key is derived (wasm/core/device-key.ts)
+export const AUTH_EXPIRY_OPTIONAL = 2;
 export const ALG_HS256 = 0;
+export const ALG_HMAC_256_64 = 24; // COSE 4 (RFC 9053 §3.1)
+export const ALG_HMAC_256_256 = 25; // COSE 5
 
 export const HMAC_KEY_KID = 0; // string, -1 = none
 export const HMAC_KEY_INNER = 8; // 32 bytes: SHA-256 state after key ⊕ ipad, big-endian words as the digest has them

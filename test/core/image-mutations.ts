@@ -1,7 +1,8 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { seededRandom } from "../../cli/random.ts";
 import * as abi from "../../wasm/abi.ts";
 import { compileText, newCore, sealImage, secretNamed, signToken, TestGateway } from "./core-fixture.ts";
+import { base64url, cwtBytes, EXP, header, SUB } from "./cwt-fixture.ts";
 import { decidePolicy } from "./decide-policy.ts";
 
 const digest = (key: string) => createHash("sha256").update(key).digest("hex");
@@ -27,9 +28,31 @@ export interface ImageFuzz {
   traps: { seed: number; round: number; error: string }[];
 }
 
+const cwtAuthenticators = `
+  - { name: sensors, type: cwt, issuer: coap://as, audience: fleet, derive: { secret: "env:MASTER", scopes: ["telemetry:write"] } }
+  - { name: meters, type: cwt, issuer: coap://meters, audience: fleet, keys: [{ kid: d, secret: "env:METERS" }] }
+`.slice(1);
+
+function deviceToken(ref: string, isDerived: boolean, exp: number): string {
+  const secret = secretNamed(ref);
+  const key = isDerived ? createHmac("sha256", secret).update("d\u0001").digest() : Buffer.from(secret);
+  const claims = new Map<number | string, unknown>([
+    [1, isDerived ? "coap://as" : "coap://meters"],
+    [SUB, "d"],
+    [3, ["fleet"]],
+    [EXP, exp],
+    ["dev", 7],
+  ]);
+  return base64url(cwtBytes(claims, key, { protectedHeader: header("d") }));
+}
+
 /** Loads `count` mutated images, with their checksums made good, and decides requests under those that are let pass. */
 export async function mutateImages(count: number, seed: number, progress: (done: number) => void = () => {}): Promise<ImageFuzz> {
-  const text = decidePolicy.replace('"ACME"', `"${digest("acme-key")}"`).replace('"LATE"', `"${digest("late-key")}"`);
+  const text = decidePolicy
+    .replace('"ACME"', `"${digest("acme-key")}"`)
+    .replace('"LATE"', `"${digest("late-key")}"`)
+    .replace("auth: [device-tokens, partner-keys]", "auth: [device-tokens, sensors, meters, partner-keys]")
+    .replace("authenticators:\n", `authenticators:\n${cwtAuthenticators}`);
   const { image } = await compileText(text);
   const exp = Date.UTC(2026, 9, 1) / 1000 + 60;
   const claims = {
@@ -42,6 +65,7 @@ export async function mutateImages(count: number, seed: number, progress: (done:
     exp,
   };
   const token = signToken(claims, secretNamed("env:DEVICE_SECRET"), { kid: "d1" });
+  const tokens = [token, ...["env:MASTER", "env:METERS"].map((ref, i) => deviceToken(ref, i === 0, exp))];
   const draw = seededRandom(seed);
   const result: ImageFuzz = { loaded: 0, refused: 0, traps: [] };
   let gateway = new TestGateway(newCore(), image);
@@ -67,7 +91,7 @@ export async function mutateImages(count: number, seed: number, progress: (done:
           path,
           method,
           host: "api.example.com:80",
-          credentials: [`Bearer ${token}`, "acme-key"],
+          credentials: [`Bearer ${draw.pick(tokens)}`, "acme-key"],
         });
         gateway.core.settle(ticket, operation, 200, 0, 1, 0, 0);
       }

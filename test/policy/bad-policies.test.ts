@@ -11,10 +11,31 @@ const keys = "authenticators[1]";
 const limit = "limits[0]";
 const digest = "cd".repeat(32);
 
+const cwtKey = { kid: "k", secret: "env:K" };
+const twoScopes = { secret: "env:MASTER", scopes: ["a b"] };
+const cwt = (changes: Loose): Loose => ({
+  name: "device-tokens",
+  type: "cwt",
+  audience: "fleet",
+  keys: [cwtKey],
+  ...changes,
+});
+
 /** What is wrong, where it is put into the plain policy, what is put there (undefined = nothing), the code of the one problem, and its path where it is another. */
 type Case = [what: string, at: string, value: unknown, code: string, path?: string];
 
 const cases: Case[] = [
+  ["a CWT without keys", jwt, cwt({ keys: undefined }), "keys_missing"],
+  ["a CWT with an empty list of keys", jwt, cwt({ keys: [] }), "keys_missing"],
+  ["a CWT with keys of both kinds", jwt, cwt({ derive: { secret: "env:MASTER" } }), "keys_and_derive"],
+  ["a CWT without audience", jwt, cwt({ audience: undefined }), "missing", `${jwt}.audience`],
+  ["a CWT with a JWT's algorithm", jwt, cwt({ algorithms: ["HS256"] }), "bad_value", `${jwt}.algorithms[0]`],
+  ["a CWT's secret inline", jwt, cwt({ keys: [{ secret: "00ff" }] }), "secret_inline", `${jwt}.keys[0].secret`],
+  ["a fleet's secret inline", jwt, cwt({ keys: undefined, derive: { secret: "ff" } }), "secret_inline", `${jwt}.derive.secret`],
+  ["a CWT's kid twice", jwt, cwt({ keys: [cwtKey, cwtKey] }), "duplicate_entry", `${jwt}.keys[1].kid`],
+  ["a CWT in a header of another meaning", jwt, cwt({ header: "Cookie" }), "header_reserved", `${jwt}.header`],
+  ["a scope of a device that is two", jwt, cwt({ keys: undefined, derive: twoScopes }), "bad_format", `${jwt}.derive.scopes[0]`],
+
   ["no version", "picket", undefined, "missing"],
   ["another version", "picket", 2, "bad_value"],
   ["the version as a text", "picket", "1", "bad_value"],

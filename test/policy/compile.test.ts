@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "d1dd71cc336239d542d7f337435cfd85091b7e7d1ba7b20f4d7745bf47c349b6";
+const GOLDEN = "c37746b6987938ff3f8afa50e00b9ba270c84a6d4a29a8775e348bbc110ff894";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -196,11 +196,7 @@ function expectedImage(policy: Loose) {
       ),
     ),
   ] as string[];
-  const headers = [
-    ...new Set(
-      policy.authenticators.flatMap((one: Loose) => (one.type === "api-key" ? [(one.header ?? "X-Api-Key").toLowerCase()] : [])),
-    ),
-  ];
+  const headers = [...new Set(["authorization", ...policy.authenticators.map(headerOf)])];
   const services = [...policy.services].sort(
     (a, b) =>
       Number(b.match.host !== undefined) - Number(a.match.host !== undefined) ||
@@ -231,18 +227,20 @@ function expectedImage(policy: Loose) {
     })),
     limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0)),
     authenticators: policy.authenticators.map((one: Loose) => ({
-      type: one.type === "jwt" ? abi.AUTH_JWT : abi.AUTH_API_KEY,
-      slot: one.type === "jwt" ? 0 : 1 + headers.indexOf((one.header ?? "X-Api-Key").toLowerCase()),
+      type: { jwt: abi.AUTH_JWT, cwt: abi.AUTH_CWT, "api-key": abi.AUTH_API_KEY }[one.type as "jwt"],
+      slot: headers.indexOf(headerOf(one)),
       issuer: one.issuer ?? null,
       audiences: [one.audience ?? []].flat(),
-      algorithms: one.type === "jwt" ? 1 : 0,
-      keys:
-        one.type === "jwt" ? one.keys.map((key: Loose) => ({ kid: key.kid ?? null, ...midstates(testSecret + key.secret) })) : [],
-      kind: one.type === "jwt" ? kindCodes[one.kind ?? "user"] : 0,
-      toleranceS: one.type === "jwt" ? toleranceSeconds[one.clockTolerance ?? "30s"] : 0,
+      algorithms: expectedAlgorithms(one),
+      keys: hmacKeys(one).map((key: Loose) => ({ kid: key.kid ?? null, ...midstates(testSecret + key.secret) })),
+      kind: one.type === "api-key" ? 0 : kindCodes[one.kind ?? (one.type === "jwt" ? "user" : "device")],
+      toleranceS: one.type === "api-key" ? 0 : toleranceSeconds[one.clockTolerance ?? "30s"],
       claims,
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
+      flags: (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0),
+      scopes: one.derive?.scopes?.join(" ") ?? null,
+      name: one.name,
     })),
     apiKeys: policy.authenticators
       .flatMap((one: Loose, authenticator: number) =>
@@ -252,6 +250,23 @@ function expectedImage(policy: Loose) {
       )
       .sort((a: Loose, b: Loose) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.authenticator - b.authenticator)),
   };
+}
+
+function headerOf(one: Loose): string {
+  return (one.header ?? (one.type === "api-key" ? "X-Api-Key" : "Authorization")).toLowerCase();
+}
+
+function expectedAlgorithms(one: Loose): number {
+  const bits: Record<string, number> = { "HMAC 256/64": 1 << 24, "HMAC 256/256": 1 << 25 };
+  if (one.type === "jwt") return 1;
+  const names: string[] = one.algorithms ?? ["HMAC 256/256"];
+  return one.type === "cwt" ? names.reduce((sum, name) => sum + (bits[name] ?? 0), 0) : 0;
+}
+
+/** Keys as records: a CWT's secret for derived keys is one without a kid. */
+function hmacKeys(one: Loose): Loose[] {
+  if (one.type === "api-key") return [];
+  return one.derive ? [{ secret: one.derive.secret }] : one.keys;
 }
 
 function expectedRoute(

@@ -13,6 +13,10 @@ const places = [
   (at: ReturnType<typeof plainPolicy>, value: string) => put(at, "authenticators[0].keys[0].password", value),
   (at: ReturnType<typeof plainPolicy>, value: string) => put(at, "authenticators[1].keys[0].sha256", value),
   (at: ReturnType<typeof plainPolicy>, value: string) => put(at, "authenticators[1].keys[0].key", value),
+  (at: ReturnType<typeof plainPolicy>, value: string) =>
+    put(at, "authenticators[0]", { name: "device-tokens", type: "cwt", audience: "a", derive: { secret: value } }),
+  (at: ReturnType<typeof plainPolicy>, value: string) =>
+    put(at, "authenticators[0]", { name: "device-tokens", type: "cwt", audience: "a", derive: value }),
   (at: ReturnType<typeof plainPolicy>, value: string) => put(at, "services[0].upstream", `http://user:${value}@a.example`),
   (at: ReturnType<typeof plainPolicy>, value: string) => put(at, "services[0].upstream", `http://a.example/?key=${value}`),
 ];

@@ -1,3 +1,4 @@
+import { decode } from "cborg";
 import * as abi from "../../wasm/abi.ts";
 
 /** A policy image read back by names instead of indices, straight from wasm/abi.ts and without any of the writer's code. */
@@ -64,9 +65,17 @@ export interface ReadAuthenticator {
   claims: string[];
   roles: string[];
   rolesClaim: string | null;
+  flags: number;
+  scopes: string | null;
+  name: string | null;
 }
 
 const methodNames = ["OTHER", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** What a claim's key in CBOR says. */
+function claimName(key: Uint8Array): string {
+  return String(decode(key, { strict: true }));
+}
 
 export function readImage(image: Uint8Array): ReadImage {
   const view = new DataView(image.buffer, image.byteOffset, image.length);
@@ -83,6 +92,10 @@ export function readImage(image: Uint8Array): ReadImage {
   const string = (index: number): string | null => {
     const at = start(abi.SECTION_STRINGS) + index * 8;
     return index === -1 ? null : text(u32(at), u32(at + 4));
+  };
+  const bytesOf = (index: number): Uint8Array => {
+    const at = start(abi.SECTION_STRINGS) + index * 8;
+    return image.slice(start(abi.SECTION_BYTES) + u32(at)).subarray(0, u32(at + 4));
   };
   const refs = (first: number, n: number) => Array.from({ length: n }, (_, i) => i32(start(abi.SECTION_REFS) + (first + i) * 4));
   const strings = (first: number, n: number) => refs(first, n).map((index) => string(index) ?? "(none)");
@@ -137,7 +150,14 @@ export function readImage(image: Uint8Array): ReadImage {
     keys: keys.slice(u32(at + abi.AUTH_KEYS_FIRST), u32(at + abi.AUTH_KEYS_FIRST) + u32(at + abi.AUTH_KEYS_COUNT)),
     kind: u32(at + abi.AUTH_KIND),
     toleranceS: u32(at + abi.AUTH_TOLERANCE_S),
-    claims: strings(u32(at + abi.AUTH_CLAIMS_FIRST), u32(at + abi.AUTH_CLAIMS_COUNT)),
+    claims: strings(u32(at + abi.AUTH_CLAIMS_FIRST), u32(at + abi.AUTH_CLAIMS_COUNT)).map((claim, i) =>
+      u32(at + abi.AUTH_TYPE) === abi.AUTH_CWT
+        ? claimName(bytesOf(refs(u32(at + abi.AUTH_CLAIMS_FIRST) + i, 1)[0] ?? -1))
+        : claim,
+    ),
+    flags: u32(at + abi.AUTH_FLAGS),
+    scopes: string(i32(at + abi.AUTH_SCOPES)),
+    name: string(i32(at + abi.AUTH_NAME)),
     roles: strings(u32(at + abi.AUTH_ROLES_FIRST), u32(at + abi.AUTH_ROLES_COUNT)),
     rolesClaim: string(i32(at + abi.AUTH_ROLES_CLAIM)),
   }));

@@ -14,7 +14,7 @@ const tail = fc
     return named + (end === "{+}" ? "/{rest+}" : end);
   });
 
-const claimName = fc.constantFrom("dev", "tenant", "https://example/plan");
+const claimName = fc.constantFrom("dev", "-70001", "8", "tenant", "https://example/plan");
 const limit = fc.record({
   by: fc.oneof(
     fc.constantFrom("principal", "address", "operation", "service"),
@@ -47,6 +47,25 @@ const roleScopes = fc.record(
   { requiredKeys: [] },
 );
 const someRoles = fc.uniqueArray(fc.constantFrom(...roleNames), { maxLength: 2 });
+const cwtKeys = fc.integer({ min: 1, max: 3 }).map((n) => ({
+  keys: Array.from({ length: n }, (_, i) => (i === 0 ? { secret: "env:S0" } : { kid: `k${i}`, secret: `env:S${i}` })),
+}));
+const cwtDerive = fc
+  .record({ secret: fc.constant("env:MASTER"), scopes: maybe(fc.constant(["a:read", "b"])) })
+  .map((derive) => ({ derive }));
+const cwt = fc
+  .record({
+    type: fc.constant("cwt"),
+    issuer: maybe(fc.constantFrom("https://id.example", "coap://as")),
+    audience: fc.oneof(fc.constant("one"), fc.constant(["one", "two"])),
+    algorithms: maybe(fc.constantFrom(["HMAC 256/64"], ["HMAC 256/256", "HMAC 256/64"])),
+    header: maybe(fc.constantFrom("X-Device-Token", "X-Api-Key")),
+    kind: maybe(fc.constantFrom(...kinds)),
+    clockTolerance: maybe(fc.constantFrom("0s", "1500ms")),
+    requireExp: maybe(fc.boolean()),
+    how: fc.oneof(cwtKeys, cwtDerive),
+  })
+  .map(({ how, ...rest }) => ({ ...rest, ...how }));
 
 const hexDigest = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString("hex"));
 const apiKey = fc.record({
@@ -93,7 +112,7 @@ export const randomPolicy: fc.Arbitrary<Loose> = fc
   .record({
     roles: maybe(roleScopes),
     limits: fc.array(limit, { maxLength: 5 }),
-    authenticators: fc.array(fc.oneof(jwt, keyRing), { maxLength: 4 }),
+    authenticators: fc.array(fc.oneof(jwt, cwt, keyRing), { maxLength: 4 }),
     services: fc.uniqueArray(service, {
       minLength: 1,
       maxLength: 5,
@@ -117,7 +136,7 @@ export const randomPolicy: fc.Arbitrary<Loose> = fc
       roles,
       authenticators: authenticators.map((one, i) => ({
         name: authNames[i],
-        ...(one.type === "jwt" ? one : { ...one, keys: one.keys.map(knownRoles) }),
+        ...(one.type === "api-key" ? { ...one, keys: one.keys.map(knownRoles) } : one),
       })),
       limits: limits.map((one, i) => ({ name: limitNames[i], ...one })),
     };

@@ -2,6 +2,7 @@
 import * as abi from "../abi";
 import { apiKeyCount, apiKeys } from "./image";
 import { sha256 } from "./sha256";
+import { bytesOrder } from "./text";
 
 const digest: usize = memory.data(32, 8);
 
@@ -28,7 +29,7 @@ function find(authenticator: i32): usize {
   while (low < high) {
     const middle = (low + high) >>> 1;
     const record = apiKeys + <usize>middle * abi.API_KEY_SIZE;
-    let order = memory.compare(record + abi.API_KEY_DIGEST, digest, 32);
+    let order = bytesOrder(record + abi.API_KEY_DIGEST, digest, 32);
     if (order == 0) order = load<i32>(record + abi.API_KEY_AUTHENTICATOR) - authenticator;
     if (order == 0) return record;
     if (order < 0) low = middle + 1;

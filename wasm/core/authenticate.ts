@@ -2,6 +2,7 @@
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import { cwtJudge, cwtParse, tokenType } from "./cwt";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse } from "./jwt";
 import { tokenRoles } from "./roles";
@@ -18,6 +19,7 @@ export function authenticate(service: i32, nowMs: f64): i32 {
   const count = load<i32>(record + abi.SERVICE_AUTHS_COUNT);
   if (count == 0) return abi.REASON_NONE;
   let parsedSlot = -1;
+  let parsedType = -1;
   let missing = abi.REASON_CREDENTIAL_MISSING;
   for (let i = 0; i < count; i++) {
     const authenticator = refAt(first + i);
@@ -26,21 +28,29 @@ export function authenticate(service: i32, nowMs: f64): i32 {
     const length = load<i32>(abi.REQUEST_CREDENTIAL_LENGTHS + (slot << 2));
     if (length <= 0) continue;
     if (length > abi.MAX_TOKEN) return abi.REASON_CREDENTIAL_TOO_LARGE;
-    if (load<u32>(auth + abi.AUTH_TYPE) == abi.AUTH_API_KEY) return acceptApiKey(authenticator, auth, slot, length, nowMs);
+    const type = load<i32>(auth + abi.AUTH_TYPE);
+    if (type == abi.AUTH_API_KEY) return acceptApiKey(authenticator, auth, slot, length, nowMs);
     if (slot != parsedSlot) {
-      const reason = tokenParse(slot);
-      if (reason == abi.REASON_CREDENTIAL_MISSING) continue; // not a bearer token: another scheme's credential
+      const found = tokenType(slot, length);
+      if (found < 0) continue; // not a bearer token: another scheme's credential
+      if (found != type) { // the other kind of token
+        if (missing == abi.REASON_CREDENTIAL_MISSING) missing = abi.REASON_TOKEN_MALFORMED;
+        continue;
+      }
+      const reason = type == abi.AUTH_CWT ? cwtParse() : tokenParse(slot);
       if (reason != abi.REASON_NONE) return reason;
       parsedSlot = slot;
+      parsedType = type;
     }
-    if (tokenIssuerIs(authenticator)) return acceptToken(authenticator, auth, slot, nowMs);
+    if (type == parsedType && tokenIssuerIs(authenticator)) return acceptToken(authenticator, auth, slot, nowMs);
     missing = abi.REASON_ISSUER_UNKNOWN;
   }
   return missing;
 }
 
 function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
-  const reason = tokenJudge(authenticator, nowMs);
+  const isCwt = load<i32>(auth + abi.AUTH_TYPE) == abi.AUTH_CWT;
+  const reason = isCwt ? cwtJudge(authenticator, nowMs) : tokenJudge(authenticator, nowMs);
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);

@@ -49,6 +49,27 @@ export function claimLength(index: i32): i32 {
   return load<i32>(CUSTOM + (<usize>index << 3), 4);
 }
 
+// What a CBOR Web Token says (cwt-claims.ts) goes to the same places.
+export function issuerSet(address: usize, length: i32): void {
+  issuerAddress = address;
+  issuerLength = length;
+}
+
+export function principalSet(address: usize, length: i32): void {
+  principalAddress = address;
+  principalLength = length;
+}
+
+export function scopesSet(address: usize, length: i32): void {
+  scopesAddress = address;
+  scopesLength = length;
+}
+
+export function claimSet(index: i32, address: usize, length: i32): void {
+  store<u32>(CUSTOM + (<usize>index << 3), address);
+  store<i32>(CUSTOM + (<usize>index << 3), length, 4);
+}
+
 /** Reads `iss`, by which an authenticator claims the token; false when it is malformed. */
 export function issuerRead(): bool {
   issuerLength = -1;
@@ -67,7 +88,7 @@ export function issuerRead(): bool {
  * @returns REASON_*
  */
 export function claimsJudge(authenticator: usize, nowMs: f64): i32 {
-  const times = timesJudge(nowMs, <f64>load<u32>(authenticator, abi.AUTH_TOLERANCE_S));
+  const times = timesJudge(authenticator, nowMs);
   if (times != abi.REASON_NONE) return times;
   const audience = audienceJudge(authenticator);
   if (audience != abi.REASON_NONE) return audience;
@@ -98,12 +119,23 @@ function isNumberOrAbsent(key: u64): bool {
   return member == 0 || memberKind(member) == KIND_NUMBER;
 }
 
-/** exp is required; both ends count in whole seconds, as in jose, and are widened by the tolerance. */
-function timesJudge(nowMs: f64, toleranceS: f64): i32 {
+function timesJudge(authenticator: usize, nowMs: f64): i32 {
   const expires = dateOf(EXP, Infinity);
   const notBefore = dateOf(NBF, -Infinity);
   if (isNaN(expires) || isNaN(notBefore) || !isNumberOrAbsent(IAT)) return abi.REASON_CLAIMS_MALFORMED;
-  if (expires == Infinity) return abi.REASON_TOKEN_WITHOUT_EXPIRY;
+  return datesJudge(authenticator, expires, notBefore, nowMs);
+}
+
+/**
+ * exp is required, unless the policy says otherwise; both ends count in whole seconds, as in jose, and are widened by the
+ * tolerance.
+ *
+ * @param expires seconds, Infinity = never; likewise `notBefore`, -Infinity
+ */
+export function datesJudge(authenticator: usize, expires: f64, notBefore: f64, nowMs: f64): i32 {
+  const isOptional = (load<u32>(authenticator, abi.AUTH_FLAGS) & abi.AUTH_EXPIRY_OPTIONAL) != 0;
+  if (expires == Infinity && !isOptional) return abi.REASON_TOKEN_WITHOUT_EXPIRY;
+  const toleranceS = <f64>load<u32>(authenticator, abi.AUTH_TOLERANCE_S);
   const nowS = Math.floor(nowMs / 1000);
   if (expires <= nowS - toleranceS) return abi.REASON_TOKEN_EXPIRED;
   if (notBefore > nowS + toleranceS) return abi.REASON_TOKEN_NOT_YET_VALID;
@@ -129,7 +161,7 @@ function audienceJudge(authenticator: usize): i32 {
   return found ? abi.REASON_NONE : abi.REASON_AUDIENCE_MISMATCH;
 }
 
-function isAmong(address: usize, length: i32, first: i32, count: i32): bool {
+export function isAmong(address: usize, length: i32, first: i32, count: i32): bool {
   for (let i = first; i < first + count; i++) {
     if (policyTextIs(refAt(i), address, length)) return true;
   }

@@ -1,9 +1,12 @@
 // Everything that makes a policy image safe to read, checked once: after LOAD_OK the request path reads without checks.
 import * as abi from "../abi";
 import { SCRATCH_FREE } from "./scratch";
+import { bytesOrder } from "./text";
 
 /** The image under check. */
 let base: usize = 0;
+
+const ALGORITHMS: u32 = (1 << abi.ALG_HS256) | (1 << abi.ALG_HMAC_256_64) | (1 << abi.ALG_HMAC_256_256);
 
 /** Which nodes already have a parent: one bit a node. */
 const PARENTED: usize = SCRATCH_FREE;
@@ -176,7 +179,7 @@ function mayPrecede(a: u32, b: u32): bool {
 }
 
 function sameText(a: i32, b: i32): bool {
-  return textLength(a) == textLength(b) && memory.compare(textAt(a), textAt(b), textLength(a)) == 0;
+  return textLength(a) == textLength(b) && bytesOrder(textAt(a), textAt(b), textLength(a)) == 0;
 }
 
 /**
@@ -239,7 +242,7 @@ function edgePrecedes(a: usize, b: usize): bool {
   const length = load<u32>(a + abi.EDGE_LENGTH);
   if (length != load<u32>(b + abi.EDGE_LENGTH)) return length < load<u32>(b + abi.EDGE_LENGTH);
   const text = sectionOf(abi.SECTION_BYTES);
-  return memory.compare(text + load<u32>(a + abi.EDGE_OFFSET), text + load<u32>(b + abi.EDGE_OFFSET), length) < 0;
+  return bytesOrder(text + load<u32>(a + abi.EDGE_OFFSET), text + load<u32>(b + abi.EDGE_OFFSET), length) < 0;
 }
 
 function checkOperations(): i32 {
@@ -308,17 +311,22 @@ function checkAuthenticators(): i32 {
   let at = sectionOf(abi.SECTION_AUTHENTICATORS);
   for (let i: u32 = 0; i < n; i++, at += abi.AUTH_SIZE) {
     const claims = load<u32>(at + abi.AUTH_CLAIMS_COUNT);
+    const flags = load<u32>(at + abi.AUTH_FLAGS);
     if (
-      load<u32>(at + abi.AUTH_TYPE) > <u32>abi.AUTH_API_KEY ||
+      load<u32>(at + abi.AUTH_TYPE) > <u32>abi.AUTH_CWT ||
       load<u32>(at + abi.AUTH_SLOT) >= <u32>abi.CREDENTIAL_SLOTS ||
-      load<u32>(at + abi.AUTH_ALGORITHMS) > 1 << <u32>abi.ALG_HS256 ||
+      (load<u32>(at + abi.AUTH_ALGORITHMS) & ~ALGORITHMS) != 0 ||
       load<u32>(at + abi.AUTH_KIND) > <u32>abi.KIND_PARTNER ||
       load<u32>(at + abi.AUTH_TOLERANCE_S) > 86400 ||
       claims > <u32>abi.MAX_CUSTOM_CLAIMS ||
-      load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES
+      load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES ||
+      flags > <u32>(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL) ||
+      ((flags & abi.AUTH_DERIVED) != 0 && load<u32>(at + abi.AUTH_KEYS_COUNT) == 0)
     ) return abi.LOAD_BAD_VALUE;
     if (
       !isStringOrNone(load<i32>(at + abi.AUTH_ISSUER)) ||
+      !isStringOrNone(load<i32>(at + abi.AUTH_SCOPES)) ||
+      !isString(load<i32>(at + abi.AUTH_NAME)) ||
       !listFits(load<u32>(at + abi.AUTH_AUDIENCES_FIRST), load<u32>(at + abi.AUTH_AUDIENCES_COUNT), abi.SECTION_STRINGS) ||
       !rangeFits(load<u32>(at + abi.AUTH_KEYS_FIRST), load<u32>(at + abi.AUTH_KEYS_COUNT), abi.SECTION_HMAC_KEYS) ||
       !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS) ||
@@ -355,7 +363,7 @@ function checkApiKeys(): i32 {
 }
 
 function apiKeyPrecedes(a: usize, b: usize): bool {
-  const order = memory.compare(a + abi.API_KEY_DIGEST, b + abi.API_KEY_DIGEST, 32);
+  const order = bytesOrder(a + abi.API_KEY_DIGEST, b + abi.API_KEY_DIGEST, 32);
   if (order != 0) return order < 0;
   return load<u32>(a + abi.API_KEY_AUTHENTICATOR) < load<u32>(b + abi.API_KEY_AUTHENTICATOR);
 }

@@ -1,4 +1,6 @@
 // What the core exports: nothing else is visible to the host. Only i32 and f64 cross; records are in memory (../abi.ts).
+export { cbor_scan } from "./cbor";
+export { cwt_verify, mac0_verify } from "./cwt";
 export { core_boot, decide, evictions_count, settle } from "./decide";
 export { gcra_evictions, gcra_new, gcra_take } from "./gcra";
 export { hmac_sha256 } from "./hmac";

@@ -49,7 +49,7 @@ export function tokenParse(slot: i32): i32 {
  * other than Authorization may carry the bare token.
  */
 @inline
-function tokenStart(at: usize, slot: i32): usize {
+export function tokenStart(at: usize, slot: i32): usize {
   const isBearer = (load<u32>(at) | 0x20202020) == 0x72616562 && (load<u16>(at, 4) | 0x2020) == 0x7265 && load<u8>(at, 6) == 0x20;
   if (!isBearer) return slot == 0 ? 0 : at;
   at += 7;
@@ -83,7 +83,7 @@ export function tokenJudge(authenticator: i32, nowMs: f64): i32 {
 /** Algorithm, key and signature of the parsed token. */
 function signatureJudge(record: usize): i32 {
   if ((load<u32>(record, abi.AUTH_ALGORITHMS) & algorithm) == 0) return abi.REASON_ALGORITHM_REFUSED;
-  const key = keyOf(record);
+  const key = keyOf(record, kidAddress, kidLength);
   if (key == 0) return abi.REASON_KEY_UNKNOWN;
   if (signatureLength != SIGNATURE_LENGTH) return abi.REASON_SIGNATURE_INVALID;
   const good = hmacVerify(key + abi.HMAC_KEY_INNER, key + abi.HMAC_KEY_OUTER, signingInput, signingLength, SIGNATURE);
@@ -91,7 +91,7 @@ function signatureJudge(record: usize): i32 {
 }
 
 /** The key of the token's kid, else the key without one; a token that names none may also mean an authenticator's only key. */
-function keyOf(authenticator: usize): usize {
+export function keyOf(authenticator: usize, kidAddress: usize, kidLength: i32): usize {
   const count = load<i32>(authenticator, abi.AUTH_KEYS_COUNT);
   let key = hmacKeys + <usize>load<i32>(authenticator, abi.AUTH_KEYS_FIRST) * abi.HMAC_KEY_SIZE;
   let other: usize = count == 1 && kidLength < 0 ? key : 0;

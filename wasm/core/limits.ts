@@ -146,7 +146,7 @@ function writeSubject(scope: u64, subject: u64): void {
 /** A claim's value counts within its issuer; a caller without the claim counts by principal. */
 function writeClaim(claim: i32): void {
   const authenticator = load<i32>(abi.VERDICT_AUTHENTICATOR);
-  const isToken = authenticator >= 0 && load<u32>(authenticatorAt(authenticator) + abi.AUTH_TYPE) == abi.AUTH_JWT;
+  const isToken = authenticator >= 0 && load<u32>(authenticatorAt(authenticator) + abi.AUTH_TYPE) != abi.AUTH_API_KEY;
   const length = isToken ? claimLength(claim) : -1;
   if (length < 0) return writePrincipal();
   // Complemented, so that a claim's value never is the principal of the same text.
@@ -185,7 +185,9 @@ function issuerScope(authenticator: i32): u64 {
   const record = authenticatorAt(authenticator);
   const issuer = load<i32>(record + abi.AUTH_ISSUER);
   const isApiKey = load<u32>(record + abi.AUTH_TYPE) == abi.AUTH_API_KEY;
-  issuerHash = isApiKey ? 0x100 : issuer < 0 ? 0x101 : siphash(seedLow, seedHigh, stringAddress(issuer), stringLength(issuer));
+  const name = issuer < 0 ? load<i32>(record + abi.AUTH_NAME) : issuer;
+  issuerHash = isApiKey ? 0x100 : siphash(seedLow, seedHigh, stringAddress(name), stringLength(name));
+  if (issuer < 0 && !isApiKey) issuerHash ^= 0x101; // no issuer's hash, should one be called as the authenticator is
   issuerOf = authenticator;
   issuerImage = imageGeneration;
   return issuerHash;

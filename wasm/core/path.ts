@@ -2,6 +2,7 @@
 // differently is refused, because an upstream that reads it another way would serve it without the operation's rules.
 import * as abi from "../abi";
 import { SCRATCH_FREE } from "./scratch";
+import { bytesEqual } from "./text";
 
 /** 1 = normalization changed bytes: what stands at PATH is to be forwarded. */
 export let pathChanged: i32 = 0;
@@ -99,7 +100,7 @@ function normalizeEscaped(length: i32): i32 {
 }
 
 function copyBack(length: i32, before: i32): i32 {
-  pathChanged = <i32>(length != before || memory.compare(OUTPUT, abi.PATH, length) != 0);
+  pathChanged = <i32>(length != before || !bytesEqual(OUTPUT, abi.PATH, length));
   memory.copy(abi.PATH, OUTPUT, length);
   return length;
 }

@@ -1,6 +1,7 @@
 // Scopes: a space-separated list of words (RFC 6749 §3.3), compared whole and case-sensitively.
 import * as abi from "../abi";
 import { operations, refAt, stringAddress, stringLength } from "./image";
+import { bytesEqual } from "./text";
 
 const SPACE: u8 = 0x20;
 
@@ -22,7 +23,7 @@ function holdsWord(at: usize, end: usize, word: usize, length: i32): bool {
   while (at < end) {
     let wordEnd = at;
     while (wordEnd < end && load<u8>(wordEnd) != SPACE) wordEnd++;
-    if (<i32>(wordEnd - at) == length && memory.compare(at, word, length) == 0) return true;
+    if (<i32>(wordEnd - at) == length && bytesEqual(at, word, length)) return true;
     at = wordEnd + 1;
   }
   return false;

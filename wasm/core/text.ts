@@ -1,6 +1,9 @@
-// Comparing bytes in memory. Both places may be read up to 7 bytes past their end: every region of the map has room behind it.
+// Comparing bytes in memory.
 
-/** Are the `length` bytes at `a` and at `b` the same? Not for secrets: it stops at the first difference. */
+/**
+ * Are the `length` bytes at `a` and at `b` the same? Not for secrets: it stops at the first difference. Both places may be
+ * read up to 7 bytes past their end: every region of the map has room behind it.
+ */
 @inline
 export function bytesEqual(a: usize, b: usize, length: i32): bool {
   while (length >= 8) {

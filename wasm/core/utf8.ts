@@ -23,6 +23,19 @@ export function sequenceEnd(at: usize): usize {
   return at + 4;
 }
 
+/** Are the bytes of [at, end) UTF-8? Up to 8 bytes behind them are read. */
+export function isUtf8(at: usize, end: usize): bool {
+  while (at < end) {
+    if (at + 8 <= end && (load<u64>(at) & 0x8080808080808080) == 0) at += 8;
+    else if (load<u8>(at) < 0x80) at++;
+    else {
+      at = sequenceEnd(at);
+      if (at == 0) return false;
+    }
+  }
+  return at == end; // past it when the last sequence is cut
+}
+
 /**
  * Writes a code point. A lone surrogate becomes the three bytes of its number (WTF-8): it stays distinct from every other
  * string, and is no valid UTF-8 any more.

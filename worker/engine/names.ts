@@ -22,6 +22,7 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_AUDIENCE_MISMATCH] = "audience_mismatch";
   names[abi.REASON_API_KEY_UNKNOWN] = "api_key_unknown";
   names[abi.REASON_API_KEY_EXPIRED] = "api_key_expired";
+  names[abi.REASON_SUBJECT_MISMATCH] = "subject_mismatch";
   names[abi.REASON_SCOPE_MISSING] = "scope_missing";
   names[abi.REASON_RATE_LIMITED] = "rate_limited";
   names[abi.REASON_BODY_REFUSED] = "body_refused";

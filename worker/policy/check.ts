@@ -17,8 +17,8 @@ export interface Checked {
  * What no single field can say: references between the parts, doubles, bounds on the whole. `data` need not be valid.
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
- * outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims, too_many_headers, and those of
- * `accessFindings` and `roleFindings`.
+ * keys_missing, keys_and_derive, outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims,
+ * too_many_headers, and those of `accessFindings` and `roleFindings`.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -29,6 +29,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...duplicateMatches(draft.services),
     ...draft.services.flatMap(operationFindings),
     ...draft.authenticators.flatMap(keyFindings),
+    ...draft.authenticators.flatMap(deriveFindings),
     ...draft.services.flatMap(entryFindings),
     ...draft.services.flatMap(accessFindings),
     ...roleFindings(draft),
@@ -130,7 +131,7 @@ function operationFindings({ prefix, operations }: DraftService): Finding[] {
 /** A kid, an id or a digest that an authenticator holds twice: which key is meant would be a matter of chance. */
 function keyFindings({ type, keys }: DraftAuthenticator): Finding[] {
   const mentions = (field: "kid" | "id" | "sha256") => keys.map((key) => ({ path: [...key.path, field], name: key[field] }));
-  if (type === "jwt")
+  if (type === "jwt" || type === "cwt")
     return repeated(mentions("kid"), "duplicate_entry").map((one) =>
       one.found === '""' ? { ...one, ...withoutKid(one.path) } : one,
     );
@@ -140,6 +141,15 @@ function keyFindings({ type, keys }: DraftAuthenticator): Finding[] {
     ...repeated(named(mentions("id")), "duplicate_entry"),
     ...digests.map((one) => ({ ...one, message: "this digest stands here twice", found: "(hidden)" })),
   ];
+}
+
+/** Which of two kinds of keys a CWT's kid means would be a matter of the order; without any, nothing could be let in. */
+function deriveFindings({ path, type, keys, derives }: DraftAuthenticator): Finding[] {
+  if (type !== "cwt" || keys.length > 0 !== derives) return [];
+  const expected = "either keys or derive";
+  return derives
+    ? [{ path, code: "keys_and_derive", message: "keys are listed and derived as well", expected, found: "both" }]
+    : [{ path, code: "keys_missing", message: "there are no keys to check tokens with", expected, found: "neither" }];
 }
 
 function withoutKid(path: PolicyPath): Pick<Finding, "path" | "message" | "found"> {
@@ -184,7 +194,7 @@ function totals({ services, limits, authenticators }: Draft): Finding[] {
   const operations = 1 + services.reduce((sum, service) => sum + 1 + service.operations.length, 0);
   const named = [...limits, ...services.flatMap((service) => service.operations.flatMap(({ binds }) => binds))];
   const claims = new Set(named.flatMap(({ claim }) => (claim === "" ? [] : [claim])));
-  const headers = new Set(authenticators.flatMap(({ type, header }) => (type === "api-key" ? [header] : [])));
+  const headers = new Set(authenticators.flatMap(({ type, header }) => (type !== "jwt" && header !== "" ? [header] : [])));
   return [
     ...tooMany(["services"], "too_many_operations", operations, abi.MAX_OPERATIONS),
     ...tooMany(

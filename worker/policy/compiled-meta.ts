@@ -24,7 +24,7 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
 }
 
 function serviceMeta(plan: Plan, service: Service): ServiceMeta {
-  const types = service.auth.map((name) => plan.policy.authenticators[plan.authenticatorIndex.get(name) ?? -1]?.type);
+  const auths = service.auth.map((name) => plan.policy.authenticators[plan.authenticatorIndex.get(name) ?? -1]);
   return {
     name: service.name,
     owner: service.owner,
@@ -35,7 +35,7 @@ function serviceMeta(plan: Plan, service: Service): ServiceMeta {
     failMode: service.failMode,
     timeoutMs: service.timeout,
     cors: service.cors === undefined ? null : corsMeta(service.cors),
-    bearer: types.includes("jwt"),
+    bearer: auths.some((one) => one !== undefined && slotOf(plan, one) === 0),
   };
 }
 

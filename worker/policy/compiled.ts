@@ -13,7 +13,7 @@ export interface PolicyMeta {
   version: number;
   services: ServiceMeta[];
   operations: OperationMeta[];
-  authenticators: { name: string; type: "jwt" | "api-key"; slot: number }[];
+  authenticators: { name: string; type: "jwt" | "cwt" | "api-key"; slot: number }[];
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];

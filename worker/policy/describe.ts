@@ -18,7 +18,8 @@ export function describe(value: unknown, path: PolicyPath): string {
 }
 
 function mayBeSecret(value: unknown, path: PolicyPath): boolean {
-  if (path[0] === "authenticators" && path[2] === "keys") return !path.slice(3).some((step) => openKeyFields.has(step));
+  if (path[0] === "authenticators" && (path[2] === "keys" || path[2] === "derive"))
+    return !path.slice(3).some((step) => openKeyFields.has(step));
   return path.includes("upstream") && typeof value === "string" && /[@?#]/.test(value);
 }
 

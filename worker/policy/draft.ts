@@ -64,8 +64,11 @@ export interface DraftAuthenticator {
   path: PolicyPath;
   name: Mention | null;
   type: string;
+  /** Lower case, "" = Authorization. */
   header: string;
   keys: DraftKey[];
+  /** Are keys derived from one secret? */
+  derives: boolean;
 }
 
 export interface DraftKey {
@@ -162,12 +165,14 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     expires: field(item.value, "expires"),
     roles: mentions(item.path, item.value, "roles"),
   }));
+  const type = field(value, "type");
   return {
     path,
     name: mention(path, value),
-    type: field(value, "type"),
-    header: field(value, "header").toLowerCase() || "x-api-key",
+    type,
+    header: field(value, "header").toLowerCase() || (type === "api-key" ? "x-api-key" : ""),
     keys,
+    derives: valueAt(value, ["derive"]) !== undefined,
   };
 }
 

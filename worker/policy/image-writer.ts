@@ -39,28 +39,30 @@ export class ImageWriter {
     return this.#sections[section]?.length ?? 0;
   }
 
-  /** Where a text's UTF-8 bytes stand in the bytes section; equal texts stand there once. */
-  bytes(text: string): { offset: number; length: number } {
-    const known = this.#spans.get(text);
+  /** Where bytes, or a text's UTF-8, stand in the bytes section; equal ones stand there once. */
+  bytes(content: string | Uint8Array): { offset: number; length: number } {
+    const key = spanKey(content);
+    const known = this.#spans.get(key);
     if (known !== undefined) return known;
-    const encoded = utf8.encode(text);
+    const encoded = typeof content === "string" ? utf8.encode(content) : content;
     const span = { offset: this.#byteCount, length: encoded.length };
     this.#sections[abi.SECTION_BYTES]?.push(encoded);
     this.#byteCount += encoded.length;
-    this.#spans.set(text, span);
+    this.#spans.set(key, span);
     return span;
   }
 
-  /** A text's index among the strings; null = none. */
-  string(text: string | null): number {
-    if (text === null) return NONE;
-    const known = this.#strings.get(text);
+  /** The index of a text, or of bytes that are none, among the strings; null = none. */
+  string(content: string | Uint8Array | null): number {
+    if (content === null) return NONE;
+    const key = spanKey(content);
+    const known = this.#strings.get(key);
     if (known !== undefined) return known;
-    const span = this.bytes(text);
+    const span = this.bytes(content);
     const { index, view } = this.record(abi.SECTION_STRINGS);
     view.setUint32(0, span.offset, true);
     view.setUint32(4, span.length, true);
-    this.#strings.set(text, index);
+    this.#strings.set(key, index);
     return index;
   }
 
@@ -132,6 +134,11 @@ function copyRecords(image: Uint8Array, start: number, records: readonly Uint8Ar
     image.set(record, offset);
     offset += record.length;
   }
+}
+
+/** Bytes and texts apart: "t" and "b" stand for which they are. */
+function spanKey(content: string | Uint8Array): string {
+  return typeof content === "string" ? `t${content}` : `b${content.join()}`;
 }
 
 const align8 = (offset: number) => (offset + 7) & ~7;

@@ -1,10 +1,12 @@
 import * as abi from "../../wasm/abi.ts";
+import { claimKey } from "./claim-key.ts";
 import type { ImageWriter } from "./image-writer.ts";
+import { writeCwt } from "./lower-cwt.ts";
 import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding, PolicyPath } from "./problem.ts";
 import { roleBits } from "./role-bits.ts";
-import type { ApiKeyAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
+import type { ApiKeyAuthenticator, CwtAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
 import { hmacKeyBytes } from "./secret-bytes.ts";
 import { type SecretOf, secretMissing } from "./secrets.ts";
 
@@ -20,19 +22,28 @@ const kindCodes: Readonly<Record<Kind, number>> = {
 export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: SecretOf, findings: Finding[]): void {
   const claims = writer.list(plan.claims.map((claim) => writer.string(claim)));
   const roles = writer.list(plan.roles.map((role) => writer.string(role)));
+  const claimKeys = plan.policy.authenticators.some(({ type }) => type === "cwt")
+    ? writer.list(plan.claims.map((claim) => writer.string(claimKey(claim))))
+    : claims;
   for (const [index, authenticator] of plan.policy.authenticators.entries()) {
     const { view } = writer.record(abi.SECTION_AUTHENTICATORS);
     view.setUint32(abi.AUTH_SLOT, slotOf(plan, authenticator), true);
-    view.setUint32(abi.AUTH_CLAIMS_FIRST, claims.first, true);
+    view.setUint32(abi.AUTH_CLAIMS_FIRST, authenticator.type === "cwt" ? claimKeys.first : claims.first, true);
     view.setUint32(abi.AUTH_CLAIMS_COUNT, claims.count, true);
     view.setUint32(abi.AUTH_ROLES_FIRST, roles.first, true);
     view.setUint32(abi.AUTH_ROLES_COUNT, roles.count, true);
     const readsRoles = authenticator.type === "jwt" && plan.roles.length > 0;
     view.setInt32(abi.AUTH_ROLES_CLAIM, writer.string(readsRoles ? authenticator.rolesClaim : null), true);
     view.setInt32(abi.AUTH_ISSUER, -1, true);
+    view.setInt32(abi.AUTH_SCOPES, -1, true);
+    view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
-      writeHmacKeys(writer, authenticator, ["authenticators", index], secretOf, findings);
+      writeHmacKeys(writer, view, keysAt(authenticator.keys, ["authenticators", index]), secretOf, findings);
+    } else if (authenticator.type === "cwt") {
+      writeCwt(writer, view, authenticator);
+      view.setUint32(abi.AUTH_KIND, kindCodes[authenticator.kind], true);
+      writeHmacKeys(writer, view, cwtKeys(authenticator, ["authenticators", index]), secretOf, findings);
     } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
   }
   writeApiKeys(writer, plan);
@@ -45,21 +56,33 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setUint32(abi.AUTH_AUDIENCES_FIRST, audiences.first, true);
   view.setUint32(abi.AUTH_AUDIENCES_COUNT, audiences.count, true);
   view.setUint32(abi.AUTH_ALGORITHMS, 1 << abi.ALG_HS256, true);
-  view.setUint32(abi.AUTH_KEYS_FIRST, writer.count(abi.SECTION_HMAC_KEYS), true);
-  view.setUint32(abi.AUTH_KEYS_COUNT, jwt.keys.length, true);
   view.setUint32(abi.AUTH_KIND, kindCodes[jwt.kind], true);
   view.setUint32(abi.AUTH_TOLERANCE_S, Math.ceil(jwt.clockTolerance / 1000), true);
 }
 
+/** An HMAC key, and where the policy names its secret. */
+type HmacKey = CwtAuthenticator["keys"][number] & { at: PolicyPath };
+
+function keysAt(keys: CwtAuthenticator["keys"], path: PolicyPath): HmacKey[] {
+  return keys.map((key, i) => ({ ...key, at: [...path, "keys", i, "secret"] }));
+}
+
+/** The secret from which devices' keys are derived is the one key, without a kid. */
+function cwtKeys({ keys, derive }: CwtAuthenticator, path: PolicyPath): HmacKey[] {
+  if (derive === undefined) return keysAt(keys, path);
+  return [{ secret: derive.secret, encoding: derive.encoding, at: [...path, "derive", "secret"] }];
+}
+
 function writeHmacKeys(
   writer: ImageWriter,
-  jwt: JwtAuthenticator,
-  path: PolicyPath,
+  auth: DataView,
+  keys: readonly HmacKey[],
   secretOf: SecretOf,
   findings: Finding[],
 ): void {
-  for (const [i, { kid, secret, encoding }] of jwt.keys.entries()) {
-    const at = [...path, "keys", i, "secret"];
+  auth.setUint32(abi.AUTH_KEYS_FIRST, writer.count(abi.SECTION_HMAC_KEYS), true);
+  auth.setUint32(abi.AUTH_KEYS_COUNT, keys.length, true);
+  for (const { kid, secret, encoding, at } of keys) {
     const value = secretOf(secret);
     const key = value === undefined ? secretMissing(secret) : hmacKeyBytes(value, encoding);
     if (!key.ok) {

@@ -1,5 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
-import type { ApiKeyAuthenticator, Authenticator, Method, Operation, Policy, Service } from "./schema.ts";
+import type { Authenticator, Method, Operation, Policy, Service } from "./schema.ts";
 
 /** A policy in the order of its image: an index in these lists is an index in the image and in the meta. */
 export interface Plan {
@@ -45,7 +45,7 @@ export function planPolicy(policy: Policy): Plan {
 }
 
 export function slotOf(plan: Plan, authenticator: Authenticator): number {
-  return authenticator.type === "jwt" ? 0 : plan.credentialHeaders.indexOf(authenticator.header);
+  return plan.credentialHeaders.indexOf(headerOf(authenticator));
 }
 
 export const methodCodes: Readonly<Record<Method, number>> = {
@@ -70,10 +70,14 @@ function claimsOf({ limits, services }: Policy): string[] {
   return [...new Set(named.flatMap((one) => (one.kind === "claim" ? [one.claim] : [])))];
 }
 
-/** Slot 0 is Authorization, whether or not a JWT is taken. */
+/** The lower-case name of the header that carries the credential. */
+function headerOf(authenticator: Authenticator): string {
+  return (authenticator.type === "jwt" ? undefined : authenticator.header) ?? "authorization";
+}
+
+/** Slot 0 is Authorization, whether or not a token is taken from it. */
 export function credentialHeaders(authenticators: readonly Authenticator[]): string[] {
-  const own = authenticators.filter((a): a is ApiKeyAuthenticator => a.type === "api-key").map(({ header }) => header);
-  return ["authorization", ...new Set(own)];
+  return [...new Set(["authorization", ...authenticators.map(headerOf)])];
 }
 
 function indexByName(list: readonly { name: string }[]): Map<string, number> {

@@ -82,9 +82,9 @@ function unionFindings(data: unknown, issue: Extract<Issue, { code: "invalid_uni
     );
     return typeFinding(path, value, types.join(" or "));
   }
-  const expected = '"jwt" or "api-key"'; // the one discriminated union: authenticators by type
+  const expected = '"jwt", "cwt" or "api-key"'; // the one discriminated union: authenticators by type
   if (value === undefined) return typeFinding(path, value, expected);
-  const near = typeof value === "string" ? didYouMean(value, ["jwt", "api-key"]) : "";
+  const near = typeof value === "string" ? didYouMean(value, ["jwt", "cwt", "api-key"]) : "";
   return [{ path, code: "bad_value", message: `this value is not known${near}`, expected, found: describe(value, path) }];
 }
 

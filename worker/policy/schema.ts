@@ -4,6 +4,7 @@ import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
+import { cwt } from "./schema-cwt.ts";
 import { durationMs, identifier, line, name, reference, roleName, roles, scopes, strict, text } from "./schema-fields.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
@@ -14,6 +15,7 @@ export type Service = Policy["services"][number];
 export type Operation = Service["operations"][number];
 export type Authenticator = Policy["authenticators"][number];
 export type JwtAuthenticator = Extract<Authenticator, { type: "jwt" }>;
+export type CwtAuthenticator = Extract<Authenticator, { type: "cwt" }>;
 export type ApiKeyAuthenticator = Extract<Authenticator, { type: "api-key" }>;
 export type Limit = Policy["limits"][number];
 export type Method = (typeof methods)[number];
@@ -173,7 +175,7 @@ function readShortOperation(input: string): Read<ShortOperation> {
 }
 
 function authenticator() {
-  return z.discriminatedUnion("type", [jwt(), apiKey()]);
+  return z.discriminatedUnion("type", [jwt(), cwt(kinds), apiKey()]);
 }
 
 function jwt() {
