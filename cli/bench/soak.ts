@@ -13,8 +13,8 @@ import { requireWrk, runWrk } from "./measure/wrk.ts";
 const CALLERS = 1024;
 const DRAIN_TIMEOUT_MS = 60_000;
 const DRAIN_STEP_MS = 500;
-/** V8 lets the heap of a busy isolate grow in steps for about two minutes before it is satisfied. */
-const WARM_UP_SECONDS = 120;
+/** V8 lets the heap of a busy isolate grow in steps, for up to 200 s here, before it is satisfied. */
+const WARM_UP_SECONDS = 240;
 const LOAD_SECONDS = 60;
 /** Growth between the first and the last third that counts as flat. */
 const FLAT_PERCENT = 5;
