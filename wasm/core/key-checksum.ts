@@ -20,16 +20,18 @@ export function isJunkKey(at: usize, length: i32): bool {
   const random = at + 3 + env;
   const checksum = random + 1 + RANDOM_LENGTH;
   if (load<u8>(random) != UNDERSCORE || load<u8>(checksum) != UNDERSCORE) return false;
-  if (base62(checksum + 1) == <u64>crc32(at, checksum)) return false;
-  return isAlphanumeric(at + 3, env, true) && isAlphanumeric(random + 1, RANDOM_LENGTH, false) && isAlphanumeric(checksum + 1, CHECKSUM_LENGTH, false);
+  return base62(checksum + 1) != <u64>crc32(at, checksum) && isShaped(at + 3, checksum + 1 + CHECKSUM_LENGTH);
 }
 
-function isAlphanumeric(at: usize, length: i32, lower: bool): bool {
-  for (const end = at + length; at < end; at++) {
+/** Letters and digits, but for the two underscores that are known to stand there. */
+function isShaped(at: usize, end: usize): bool {
+  let underscores = 0;
+  for (; at < end; at++) {
     const c = <u32>load<u8>(at);
-    if (c - 0x30 >= 10 && c - 0x61 >= 26 && (lower || c - 0x41 >= 26)) return false;
+    if (c == UNDERSCORE) underscores++;
+    else if (c - 0x30 >= 10 && (c | 0x20) - 0x61 >= 26) return false;
   }
-  return true;
+  return underscores == 2;
 }
 
 /** Six digits hold more than 32 bits: what is beyond them is no CRC. */
