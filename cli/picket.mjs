@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 const commands = {
   lint: { module: "./lint.ts", summary: "check a policy file" },
   compile: { module: "./compile.ts", summary: "compile a policy to the image that the gateway runs" },
+  token: { module: "./token/command.ts", summary: "make an API key, or check one's checksum" },
   schema: { module: "./policy-schema.ts", summary: "write the policy's JSON Schema" },
 };
 

@@ -129,6 +129,16 @@ describe("npm start that cannot", () => {
     expect(output).toContain("env:PICKET_E2E_UNSET_SECRET");
   });
 
+  it("names a secret that everybody knows, without showing it", async () => {
+    const secret = "59e2a436-6ece-46e6-9e6d-1d29f3ddb7a5"; // published in sample code
+    const args = ["--policy", "test/e2e/policy-missing-secret.yaml"];
+    const picket = await Picket.spawn({ args, env: { PICKET_E2E_UNSET_SECRET: secret } });
+    expect(await picket.ended()).toBe(1);
+    expect(picket.output).toContain("env:PICKET_E2E_UNSET_SECRET: this secret is published");
+    expect(picket.output).not.toContain(secret);
+    picket.remove();
+  });
+
   it("names what is damaged in the data directory, and how to begin anew", async () => {
     const picket = await Picket.start({ args: ["--no-demo"], regions: 3 });
     await picket.stop();

@@ -38,7 +38,7 @@ describe("picket", () => {
     expect(run(["--help"]).status).toBe(0);
   });
 
-  test.each(["lint", "compile", "schema"])("%s --help says how it is called", (command) => {
+  test.each(["lint", "compile", "token", "schema"])("%s --help says how it is called", (command) => {
     const { status, stdout } = run([command, "--help"]);
     expect(status).toBe(0);
     expect(stdout).toContain(`picket ${command}`);
@@ -150,6 +150,24 @@ describe("compile", () => {
 
   test("an unknown option exits 2", () => {
     expect(run(["compile", good, "--output", "x"])).toMatchObject({ status: 2, stdout: "" });
+  });
+});
+
+describe("token", () => {
+  test("makes a key that it finds well-formed, and shows no key that it checks", () => {
+    const { status, stdout } = run(["token", "new", "--id", "acme", "--scopes", "devices:read"]);
+    const key = stdout.split("\n")[0] ?? "";
+    expect(status).toBe(0);
+    expect(stdout.split(key)).toHaveLength(2);
+    expect(stdout).toMatch(/- \{ id: acme, sha256: "?[0-9a-f]{64}"?, scopes: \["devices:read"\] \}\n$/);
+    expect(run(["token", "check", key])).toEqual({ status: 0, stdout: "well-formed\n", stderr: "" });
+    const mistyped = run(["token", "check", key.replace(/.$/, (c) => (c === "0" ? "1" : "0"))]);
+    expect(mistyped.status).toBe(1);
+    expect(mistyped.stdout + mistyped.stderr).not.toContain(key.slice(8, 40));
+  });
+
+  test.each([[[]], [["check"]], [["check", "a", "b"]], [["new"]], [["revoke", "a"]]])("with %j exits 2", (args) => {
+    expect(run(["token", ...args])).toMatchObject({ status: 2, stdout: "" });
   });
 });
 

@@ -1,6 +1,7 @@
 // API keys: known by their SHA-256 only. A preimage cannot be searched for by timing, so a plain comparison will do.
 import * as abi from "../abi";
 import { apiKeyCount, apiKeys } from "./image";
+import { isJunkKey } from "./key-checksum";
 import { sha256 } from "./sha256";
 import { bytesOrder } from "./text";
 
@@ -15,6 +16,7 @@ export let apiKeyRecord: usize = 0;
  * @returns REASON_NONE and apiKeyRecord, REASON_API_KEY_UNKNOWN, or REASON_API_KEY_EXPIRED
  */
 export function apiKeyJudge(slot: i32, length: i32, authenticator: i32, nowMs: f64): i32 {
+  if (isJunkKey(abi.CREDENTIALS + slot * abi.CREDENTIAL_SIZE, length)) return abi.REASON_API_KEY_UNKNOWN;
   sha256(abi.CREDENTIALS + slot * abi.CREDENTIAL_SIZE, length, <i32>digest);
   apiKeyRecord = find(authenticator);
   if (apiKeyRecord == 0) return abi.REASON_API_KEY_UNKNOWN;
