@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310100000009000000", // magic, ABI version, policy version
+  "504b54310200000009000000", // magic, ABI version, policy version
   "7001000064efdf9e00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a000000003000000e800000001000000f80000000300000040010000000000004001000000000000", // section directory
@@ -140,6 +140,7 @@ describe("refuses", () => {
     ["operation scopes", abi.SECTION_OPERATIONS, abi.OPERATION_SCOPES_COUNT, [-1, 9999]],
     ["operation limits", abi.SECTION_OPERATIONS, abi.OPERATION_LIMITS_FIRST, [-1]],
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
+    ["typ", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYP, [-2, 9999]],
     ["audiences", abi.SECTION_AUTHENTICATORS, abi.AUTH_AUDIENCES_COUNT, [-1, 9999]],
     ["keys", abi.SECTION_AUTHENTICATORS, abi.AUTH_KEYS_COUNT, [-1, 9999]],
     ["kid", abi.SECTION_HMAC_KEYS, abi.HMAC_KEY_KID, [-2, 9999]],
@@ -166,8 +167,9 @@ describe("refuses", () => {
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [2, -1]],
     ["credential slot", abi.SECTION_AUTHENTICATORS, abi.AUTH_SLOT, [abi.CREDENTIAL_SLOTS, -1]],
-    ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [2, -1]],
+    ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [1 << abi.ALG_COUNT, -1]],
     ["kind", abi.SECTION_AUTHENTICATORS, abi.AUTH_KIND, [6, -1]],
+    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [2, -1]],
     ["tolerance", abi.SECTION_AUTHENTICATORS, abi.AUTH_TOLERANCE_S, [-1]],
     ["custom claims", abi.SECTION_AUTHENTICATORS, abi.AUTH_CLAIMS_COUNT, [abi.MAX_CUSTOM_CLAIMS + 1, -1]],
     ["API key's kind", abi.SECTION_API_KEYS, abi.API_KEY_KIND, [6, -1]],
@@ -182,6 +184,8 @@ describe("refuses", () => {
     const bad = [0, -1, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53];
     for (const value of bad) {
       expect(loadChanged(setFloat(abi.SECTION_LIMITS, 0, abi.LIMIT_INTERVAL_US, value))).toBe(abi.LOAD_BAD_VALUE);
+      const verifications = setFloat(abi.SECTION_AUTHENTICATORS, 0, abi.AUTH_VERIFY_INTERVAL_US, value);
+      expect(loadChanged(verifications)).toBe(abi.LOAD_BAD_VALUE);
     }
     for (const value of bad.slice(1)) {
       expect(loadChanged(setFloat(abi.SECTION_LIMITS, 0, abi.LIMIT_TOLERANCE_US, value))).toBe(abi.LOAD_BAD_VALUE);

@@ -3,13 +3,13 @@
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
-import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse } from "./jwt";
+import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL and _SCOPES where it
  * succeeds. A service without authenticators is public.
  *
- * @returns REASON_*
+ * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
 export function authenticate(service: i32, nowMs: f64): i32 {
   const record = services + <usize>service * abi.SERVICE_SIZE;
@@ -40,6 +40,7 @@ export function authenticate(service: i32, nowMs: f64): i32 {
 
 function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
   const reason = tokenJudge(authenticator, nowMs);
+  if (reason == abi.VERIFICATION_NEEDED) verificationWrite(slot, authenticator);
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);

@@ -29,6 +29,11 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_UPSTREAM_TIMEOUT] = "upstream_timeout";
   names[abi.REASON_POLICY_MISSING] = "policy_missing";
   names[abi.REASON_CORE_FAULT] = "core_fault";
+  names[abi.REASON_TOKEN_TOO_OLD] = "token_too_old";
+  names[abi.REASON_LIFETIME_TOO_LONG] = "token_lifetime_too_long";
+  names[abi.REASON_TYPE_REFUSED] = "token_type_refused";
+  names[abi.REASON_VERIFICATION_LIMITED] = "verification_limited";
+  names[abi.REASON_KEYS_UNAVAILABLE] = "keys_unavailable";
   return names;
 })();
 

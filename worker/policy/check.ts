@@ -1,4 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
+import { keySourceFindings, keySourceWarnings } from "./check-keys.ts";
 import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
@@ -27,6 +28,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...duplicateMatches(draft.services),
     ...draft.services.flatMap(operationFindings),
     ...draft.authenticators.flatMap(keyFindings),
+    ...draft.authenticators.flatMap(keySourceFindings),
     ...draft.services.flatMap(entryFindings),
     ...draft.limits.flatMap(burstFindings),
     ...totals(draft),
@@ -211,6 +213,7 @@ function warningsOf(draft: Draft, nowMs: number): Finding[] {
     ...unused(draft.authenticators, auths, "authenticator"),
     ...unused(draft.limits, rates, "limit"),
     ...draft.authenticators.flatMap((one) => expiredKeys(one, nowMs)),
+    ...draft.authenticators.flatMap(keySourceWarnings),
     ...services.flatMap(serviceWarnings),
     ...services.flatMap((service) => unreachable(service, services)),
   ];

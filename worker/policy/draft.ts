@@ -47,12 +47,23 @@ export interface DraftAuthenticator {
   name: Mention | null;
   type: string;
   header: string;
+  algorithms: Mention[];
+  hasKeys: boolean;
+  jwks: string;
+  /** False, and only false, where the policy says so. */
+  requireExp: boolean;
+  maxAge: string;
   keys: DraftKey[];
 }
 
 export interface DraftKey {
   path: PolicyPath;
   kid: string;
+  /** What the key's jwk says in its own kid. */
+  jwkKid: string;
+  secret: string;
+  /** undefined = it has none. */
+  jwk: unknown;
   id: string;
   sha256: string;
   expires: string;
@@ -112,7 +123,10 @@ function readOperation(path: PolicyPath, value: unknown): DraftOperation {
 function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator {
   const keys = items(value, ["keys"], MAX_KEYS, path).map((item) => ({
     path: item.path,
-    kid: field(item.value, "kid"),
+    kid: field(item.value, "kid") || field(valueAt(item.value, ["jwk"]), "kid"),
+    jwkKid: field(valueAt(item.value, ["jwk"]), "kid"),
+    secret: field(item.value, "secret"),
+    jwk: valueAt(item.value, ["jwk"]),
     id: field(item.value, "id"),
     sha256: field(item.value, "sha256").toLowerCase(),
     expires: field(item.value, "expires"),
@@ -122,8 +136,18 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     name: mention(path, value),
     type: field(value, "type"),
     header: field(value, "header").toLowerCase() || "x-api-key",
+    algorithms: valueAt(value, ["algorithms"]) === undefined ? standardAlgorithm(path) : mentions(path, value, "algorithms"),
+    hasKeys: valueAt(value, ["keys"]) !== undefined,
+    jwks: field(value, "jwks"),
+    requireExp: valueAt(value, ["requireExp"]) !== false,
+    maxAge: field(value, "maxAge"),
     keys,
   };
+}
+
+/** What the schema fills in. */
+function standardAlgorithm(path: PolicyPath): Mention[] {
+  return [{ path: [...path, "algorithms"], name: "HS256" }];
 }
 
 /** A text field, "" where there is none. */

@@ -1,5 +1,8 @@
 import * as abi from "../../wasm/abi.ts";
+import { algorithms, leastSecretBytes } from "./algorithms.ts";
+import type { VerificationSecret } from "./compiled.ts";
 import type { ImageWriter } from "./image-writer.ts";
+import { intervalUs, limitSalt } from "./lower-limits.ts";
 import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding, PolicyPath } from "./problem.ts";
@@ -15,8 +18,17 @@ const kindCodes: Readonly<Record<Kind, number>> = {
   partner: abi.KIND_PARTNER,
 };
 
-/** Writes authenticators and their keys; what is wrong with a secret goes to `findings`. */
-export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: SecretOf, findings: Finding[]): void {
+/**
+ * Writes authenticators and their keys; what is wrong with a secret goes to `findings`. Answers the secrets that the host
+ * needs, because the core does not verify their algorithms.
+ */
+export function writeAuthenticators(
+  writer: ImageWriter,
+  plan: Plan,
+  secretOf: SecretOf,
+  findings: Finding[],
+): VerificationSecret[] {
+  const secrets: VerificationSecret[] = [];
   const claims = writer.list(plan.claims.map((claim) => writer.string(claim)));
   for (const [index, authenticator] of plan.policy.authenticators.entries()) {
     const { view } = writer.record(abi.SECTION_AUTHENTICATORS);
@@ -24,12 +36,18 @@ export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: S
     view.setUint32(abi.AUTH_CLAIMS_FIRST, claims.first, true);
     view.setUint32(abi.AUTH_CLAIMS_COUNT, claims.count, true);
     view.setInt32(abi.AUTH_ISSUER, -1, true);
+    view.setInt32(abi.AUTH_TYP, -1, true);
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
-      writeHmacKeys(writer, authenticator, ["authenticators", index], secretOf, findings);
+      const keys = readSecrets(authenticator, ["authenticators", index], secretOf, findings);
+      if (authenticator.algorithms.includes("HS256")) view.setUint32(abi.AUTH_KEYS_COUNT, writeHmacKeys(writer, keys), true);
+      if (authenticator.algorithms.some((name) => name === "HS384" || name === "HS512")) {
+        for (const { kid, bytes } of keys) secrets.push({ authenticator: index, kid, key: base64url(bytes) });
+      }
     } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
   }
   writeApiKeys(writer, plan.policy.authenticators);
+  return secrets;
 }
 
 function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): void {
@@ -38,41 +56,61 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setInt32(abi.AUTH_ISSUER, writer.string(jwt.issuer), true);
   view.setUint32(abi.AUTH_AUDIENCES_FIRST, audiences.first, true);
   view.setUint32(abi.AUTH_AUDIENCES_COUNT, audiences.count, true);
-  view.setUint32(abi.AUTH_ALGORITHMS, 1 << abi.ALG_HS256, true);
+  view.setUint32(
+    abi.AUTH_ALGORITHMS,
+    jwt.algorithms.reduce((bits, name) => bits | (1 << algorithms.indexOf(name)), 0),
+    true,
+  );
   view.setUint32(abi.AUTH_KEYS_FIRST, writer.count(abi.SECTION_HMAC_KEYS), true);
-  view.setUint32(abi.AUTH_KEYS_COUNT, jwt.keys.length, true);
   view.setUint32(abi.AUTH_KIND, kindCodes[jwt.kind], true);
   view.setUint32(abi.AUTH_TOLERANCE_S, Math.ceil(jwt.clockTolerance / 1000), true);
+  view.setInt32(abi.AUTH_TYP, writer.string(jwt.typ ?? null), true);
+  view.setUint32(abi.AUTH_FLAGS, jwt.requireExp ? 0 : abi.AUTH_EXPIRY_OPTIONAL, true);
+  view.setUint32(abi.AUTH_MAX_AGE_S, Math.floor((jwt.maxAge ?? 0) / 1000), true);
+  view.setUint32(abi.AUTH_MAX_LIFETIME_S, Math.floor((jwt.maxLifetime ?? 0) / 1000), true);
+  const interval = intervalUs(jwt.verifications);
+  view.setFloat64(abi.AUTH_VERIFY_INTERVAL_US, interval, true);
+  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (jwt.verifications.burst - 1) * interval, true);
+  view.setBigUint64(abi.AUTH_VERIFY_SALT, limitSalt(`verifications ${jwt.name}`), true); // no limit's name has a blank
 }
 
-function writeHmacKeys(
-  writer: ImageWriter,
-  jwt: JwtAuthenticator,
-  path: PolicyPath,
-  secretOf: SecretOf,
-  findings: Finding[],
-): void {
-  for (const [i, { kid, secret, encoding }] of jwt.keys.entries()) {
-    const at = [...path, "keys", i, "secret"];
+interface SecretKey {
+  kid: string | null;
+  bytes: Uint8Array;
+}
+
+/** The shared secrets among its keys; what is wrong with them goes to `findings`. */
+function readSecrets(jwt: JwtAuthenticator, path: PolicyPath, secretOf: SecretOf, findings: Finding[]): SecretKey[] {
+  const least = Math.max(...jwt.algorithms.map(leastSecretBytes));
+  return (jwt.keys ?? []).flatMap(({ kid = null, secret, encoding }, i) => {
+    if (secret === undefined) return [];
     const value = secretOf(secret);
-    const key = value === undefined ? secretMissing(secret) : hmacKeyBytes(value, encoding);
-    if (!key.ok) {
-      const { code, message, expected } = key;
-      findings.push({
-        path: at,
-        code,
-        message: `${secret}: ${message}`,
-        expected,
-        found: value === undefined ? "nothing" : "(hidden)",
-      });
-      continue;
-    }
+    const key = value === undefined ? secretMissing(secret) : hmacKeyBytes(value, encoding, least);
+    if (key.ok) return [{ kid, bytes: key.value }];
+    const { code, message, expected } = key;
+    const found = value === undefined ? "nothing" : "(hidden)";
+    findings.push({ path: [...path, "keys", i, "secret"], code, message: `${secret}: ${message}`, expected, found });
+    return [];
+  });
+}
+
+/** Answers how many it wrote. */
+function writeHmacKeys(writer: ImageWriter, keys: readonly SecretKey[]): number {
+  for (const { kid, bytes } of keys) {
     const { view } = writer.record(abi.SECTION_HMAC_KEYS);
-    const { inner, outer } = hmacMidstates(key.value);
-    view.setInt32(abi.HMAC_KEY_KID, writer.string(kid ?? null), true);
+    const { inner, outer } = hmacMidstates(bytes);
+    view.setInt32(abi.HMAC_KEY_KID, writer.string(kid), true);
     setBytes(view, abi.HMAC_KEY_INNER, inner);
     setBytes(view, abi.HMAC_KEY_OUTER, outer);
   }
+  return keys.length;
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
 }
 
 /** Sorted by digest, then authenticator, for the core's binary search. */
