@@ -1,6 +1,7 @@
 import { type Finding, type Locate, locateFindings, type Problem } from "../worker/policy/problem.ts";
 import type { Policy } from "../worker/policy/schema.ts";
 import { hmacKeyBytes } from "../worker/policy/secret-bytes.ts";
+import { secretKeys } from "../worker/policy/secret-keys.ts";
 import type { SecretOf } from "../worker/policy/secrets.ts";
 import { isKnownSecret } from "./known-secrets/known-secret.ts";
 
@@ -13,13 +14,11 @@ export function secretProblems(policy: Policy, secretOf: SecretOf, locate: Locat
   const findings: Finding[] = [];
   const unset = new Set<string>();
   for (const [index, authenticator] of policy.authenticators.entries()) {
-    if (authenticator.type !== "jwt") continue;
-    for (const [i, { secret: ref, encoding }] of authenticator.keys.entries()) {
+    for (const { secret: ref, encoding, at: path } of secretKeys(authenticator, ["authenticators", index])) {
       const value = secretOf(ref);
       if (value === undefined) unset.add(ref);
       else {
         const wrong = weaknessOf(value, encoding);
-        const path = ["authenticators", index, "keys", i, "secret"];
         if (wrong !== null) findings.push({ path, ...wrong, message: `${ref}: ${wrong.message}`, found: "(hidden)" });
       }
     }

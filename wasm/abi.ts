@@ -36,6 +36,7 @@ export const VERDICT_ALLOW = 0;
 export const VERDICT_REFUSE = 1;
 export const VERDICT_SHADOW = 2; // would be refused, is let pass
 export const VERDICT_COUNT = 3;
+export const VERDICT_VERIFY = 3; // not a verdict yet: verify the signature, token_remember, decide again. Counts nothing, charges no quota
 
 export const REASON_NONE = 0;
 export const REASON_PATH_AMBIGUOUS = 1; // 400
@@ -67,7 +68,13 @@ export const REASON_POLICY_MISSING = 27; // 503
 export const REASON_CORE_FAULT = 28; // 503
 export const REASON_OBJECT_NOT_OWNED = 29; // 403
 export const REASON_ROLE_MISSING = 30; // 403
-export const REASON_COUNT = 32;
+export const REASON_TOKEN_TOO_OLD = 40; // 401
+export const REASON_LIFETIME_TOO_LONG = 41; // 401
+export const REASON_TYPE_REFUSED = 42; // 401
+export const REASON_VERIFICATION_LIMITED = 43; // 429
+export const REASON_KEYS_UNAVAILABLE = 44; // 503
+export const REASON_COUNT = 48;
+export const VERIFICATION_NEEDED = -1; // where a REASON_* is answered: only the host can verify this signature
 
 export const KIND_NONE = 0;
 export const KIND_USER = 1;
@@ -77,7 +84,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 320; // 20 MiB, initial = maximum
+export const MEMORY_PAGES = 408; // 25.5 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -124,7 +131,17 @@ export const VERDICT_REMAINING = VERDICT + 64; // i32 requests left under that l
 export const VERDICT_RETRY_MS = VERDICT + 68; // i32 ms until a request would be admitted, 0 when admitted
 export const VERDICT_RESET_MS = VERDICT + 72; // i32 ms until that limit is full again
 export const VERDICT_ROLES = VERDICT + 76; // u32 bits: the policy's roles that the caller holds
-export const VERDICT_SIZE = 96;
+export const VERDICT_CLEARED = 96; // each decide() starts with zeros up to here; what follows means something with VERDICT_VERIFY alone
+export const VERIFY_AUTHENTICATOR = VERDICT + 96; // i32 index; also with REASON_VERIFICATION_LIMITED
+export const VERIFY_ALGORITHM = VERDICT + 100; // i32 ALG_*
+export const VERIFY_SLOT = VERDICT + 104; // i32 credential slot
+export const VERIFY_KID = VERDICT + 108; // u32 address of UTF-8 bytes
+export const VERIFY_KID_LENGTH = VERDICT + 112; // i32, -1 = the token names none
+export const VERIFY_INPUT = VERDICT + 116; // u32 address of the JWS signing input
+export const VERIFY_INPUT_LENGTH = VERDICT + 120; // i32
+export const VERIFY_SIGNATURE = VERDICT + 124; // u32 address of the decoded signature
+export const VERIFY_SIGNATURE_LENGTH = VERDICT + 128; // i32
+export const VERDICT_SIZE = 144;
 
 export const SCRATCH = VERDICT + VERDICT_SIZE; // decoded header, claims, unescaped strings; never meaningful after a call
 export const SCRATCH_SIZE = 0x10000;
@@ -137,16 +154,24 @@ export const IMAGE_SLOT_1 = IMAGE_SLOT_0 + IMAGE_SIZE;
 // Exact counts per operation since the last report.
 export const STATS = IMAGE_SLOT_1 + IMAGE_SIZE; // MAX_OPERATIONS × STATS_SIZE
 export const STATS_COUNTS = 0; // u32 × VERDICT_COUNT × REASON_COUNT, index = verdict * REASON_COUNT + reason
-export const STATS_STATUSES = 384; // u32 × 6: upstream answers 1xx … 5xx, and upstream failures (502/504 of ours)
-export const STATS_LATENCY = 408; // u32 × LATENCY_BUCKETS
+export const STATS_STATUSES = 576; // u32 × 6: upstream answers 1xx … 5xx, and upstream failures (502/504 of ours)
+export const STATS_LATENCY = 600; // u32 × LATENCY_BUCKETS
 export const LATENCY_BUCKETS = 140; // bucket i holds (γ^(i-1), γ^i] × 0.1 ms, γ = (1+α)/(1-α), α = 5 % (DDSketch, VLDB 2019)
-export const STATS_BYTES_IN = 968; // f64
-export const STATS_BYTES_OUT = 976; // f64
-export const STATS_MARK = 984; // u32 1 = listed in DIRTY
-export const STATS_REQUESTS = 988; // u32 sum of STATS_COUNTS
-export const STATS_SIZE = 1024;
+export const STATS_BYTES_IN = 1160; // f64
+export const STATS_BYTES_OUT = 1168; // f64
+export const STATS_MARK = 1176; // u32 1 = listed in DIRTY
+export const STATS_REQUESTS = 1180; // u32 sum of STATS_COUNTS
+export const STATS_SIZE = 1280;
 export const DIRTY = STATS + MAX_OPERATIONS * STATS_SIZE; // u32 × MAX_OPERATIONS: operations with a mark
-export const ARENA = DIRTY + MAX_OPERATIONS * 4; // GCRA tables, samplers: handed out at boot, never returned
+
+// Tokens whose signature is known (layouts in wasm/core/token-cache.ts): good ones, and for seconds those that were refused.
+export const TOKENS = DIRTY + MAX_OPERATIONS * 4;
+export const TOKEN_ENTRIES = 65536; // a power of two
+export const TOKEN_ENTRY_SIZE = 64;
+export const REFUSED_TOKENS = TOKENS + TOKEN_ENTRIES * TOKEN_ENTRY_SIZE;
+export const REFUSED_ENTRIES = 1024; // a power of two
+export const REFUSED_ENTRY_SIZE = 32;
+export const ARENA = REFUSED_TOKENS + REFUSED_ENTRIES * REFUSED_ENTRY_SIZE; // GCRA tables, samplers: handed out at boot, never returned
 
 // ---------------------------------------------------------------- event record: one sampled request
 export const EVENT_ID = 0; // u64
@@ -283,13 +308,32 @@ export const AUTH_ROLES_COUNT = 56;
 export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL
 export const AUTH_SCOPES = 64; // string: space-separated, the scopes of every caller with a derived key; -1 = none
 export const AUTH_NAME = 68; // string: keeps callers of authenticators without an issuer apart
-export const AUTH_SIZE = 72;
+export const AUTH_VERIFY_INTERVAL_US = 72; // f64 integer: T of the signatures that one address may have verified by the host
+export const AUTH_VERIFY_TOLERANCE_US = 80; // f64 integer: τ
+export const AUTH_VERIFY_SALT = 88; // u64 hash of the authenticator's name
+export const AUTH_TYP = 96; // string, -1 = not checked: the header's typ in lower case, without "application/"
+export const AUTH_MAX_AGE_S = 100; // u32 since iat, 0 = any
+export const AUTH_MAX_LIFETIME_S = 104; // u32 from iat to exp, 0 = any
+export const AUTH_SIZE = 112;
 export const AUTH_JWT = 0;
 export const AUTH_API_KEY = 1;
 export const AUTH_CWT = 2;
 export const AUTH_DERIVED = 1; // the one HMAC key is the secret from which each device's key is derived (wasm/core/device-key.ts)
 export const AUTH_EXPIRY_OPTIONAL = 2;
-export const ALG_HS256 = 0;
+export const ALG_HS256 = 0; // the core verifies it; all others the host does, once a token
+export const ALG_HS384 = 1;
+export const ALG_HS512 = 2;
+export const ALG_RS256 = 3;
+export const ALG_RS384 = 4;
+export const ALG_RS512 = 5;
+export const ALG_PS256 = 6;
+export const ALG_PS384 = 7;
+export const ALG_PS512 = 8;
+export const ALG_ES256 = 9;
+export const ALG_ES384 = 10;
+export const ALG_ES512 = 11;
+export const ALG_EDDSA = 12; // Ed25519 only
+export const ALG_COUNT = 13; // names in worker/engine/names.ts
 export const ALG_HMAC_256_64 = 24; // COSE 4 (RFC 9053 §3.1)
 export const ALG_HMAC_256_256 = 25; // COSE 5
 

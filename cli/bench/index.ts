@@ -1,6 +1,7 @@
 // npm run bench: runs every benchmark, or those named, and prints a table for each.
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { cached } from "./cached.ts";
 import { gateway } from "./gateway.ts";
 import { gcra } from "./gcra.ts";
 import { CannotRun } from "./measure/cannot-run.ts";
@@ -13,7 +14,7 @@ import { size } from "./size.ts";
 import { soak } from "./soak.ts";
 import { verify } from "./verify.ts";
 
-const benchmarks: Benchmark[] = [size, verify, sha256, gcra, route, gateway, soak];
+const benchmarks: Benchmark[] = [size, verify, cached, sha256, gcra, route, gateway, soak];
 const usage = `npm run bench -- [--only NAME[,NAME]] [--quick] [--json FILE]   names: ${benchmarks.map((b) => b.name).join(", ")}`;
 
 interface Choice {

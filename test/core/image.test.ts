@@ -143,6 +143,7 @@ describe("refuses", () => {
     ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_FIRST, [-1, 99999]],
     ["roles' claim", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_CLAIM, [-2, 9999]],
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
+    ["typ", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYP, [-2, 9999]],
     ["audiences", abi.SECTION_AUTHENTICATORS, abi.AUTH_AUDIENCES_COUNT, [-1, 9999]],
     ["keys", abi.SECTION_AUTHENTICATORS, abi.AUTH_KEYS_COUNT, [-1, 9999]],
     ["device scopes", abi.SECTION_AUTHENTICATORS, abi.AUTH_SCOPES, [-2, 9999]],
@@ -173,7 +174,7 @@ describe("refuses", () => {
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
     ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, -1]],
     ["credential slot", abi.SECTION_AUTHENTICATORS, abi.AUTH_SLOT, [abi.CREDENTIAL_SLOTS, -1]],
-    ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [2, -1]],
+    ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [1 << abi.ALG_COUNT, -1]],
     ["kind", abi.SECTION_AUTHENTICATORS, abi.AUTH_KIND, [6, -1]],
     ["tolerance", abi.SECTION_AUTHENTICATORS, abi.AUTH_TOLERANCE_S, [-1]],
     ["custom claims", abi.SECTION_AUTHENTICATORS, abi.AUTH_CLAIMS_COUNT, [abi.MAX_CUSTOM_CLAIMS + 1, -1]],
@@ -207,6 +208,8 @@ describe("refuses", () => {
     const bad = [0, -1, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53];
     for (const value of bad) {
       expect(loadChanged(setFloat(abi.SECTION_LIMITS, 0, abi.LIMIT_INTERVAL_US, value))).toBe(abi.LOAD_BAD_VALUE);
+      const verifications = setFloat(abi.SECTION_AUTHENTICATORS, 0, abi.AUTH_VERIFY_INTERVAL_US, value);
+      expect(loadChanged(verifications)).toBe(abi.LOAD_BAD_VALUE);
     }
     for (const value of bad.slice(1)) {
       expect(loadChanged(setFloat(abi.SECTION_LIMITS, 0, abi.LIMIT_TOLERANCE_US, value))).toBe(abi.LOAD_BAD_VALUE);

@@ -15,7 +15,8 @@ const meta = {
   usesHost: false,
   telemetry: { rowsPerDay: 1000, retainDays: 1 },
 };
-const compiled: CompiledPolicy = { version: 3, image: Uint8Array.from({ length: 300 }, (_, i) => i), meta };
+const secrets = [{ authenticator: 0, kid: null, key: "c2VjcmV0" }];
+const compiled: CompiledPolicy = { version: 3, image: Uint8Array.from({ length: 300 }, (_, i) => i), meta, secrets };
 
 test("what was sealed opens to the same", async () => {
   const sealed = await sealImage(key, compiled);

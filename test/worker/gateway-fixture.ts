@@ -17,10 +17,10 @@ export const secret = "a-device-secret-of-32-bytes-or-more";
 export const acmeDigest = "ebfbfd0414bb0cb52b149c7596a65b6892c759178bdc540e50a3c9b3575775e3";
 
 /** A policy compiled and sealed as publishing does it. */
-export async function sealedPolicy(yaml: string, version: number): Promise<SealedPolicy> {
+export async function sealedPolicy(yaml: string, version: number, shared = secret): Promise<SealedPolicy> {
   const parsed = await parsePolicy(yaml, Date.now());
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const compiled = await compile(parsed.policy, { version, seed: new Uint8Array(16), secretOf: () => secret });
+  const compiled = await compile(parsed.policy, { version, seed: new Uint8Array(16), secretOf: () => shared });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
   return sealImage(key, compiled.compiled);
 }

@@ -4,14 +4,14 @@ import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
 import { cwtJudge, cwtParse, tokenType } from "./cwt";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
-import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse } from "./jwt";
+import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 import { tokenRoles } from "./roles";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
  * where it succeeds. A service without authenticators is public.
  *
- * @returns REASON_*
+ * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
 export function authenticate(service: i32, nowMs: f64): i32 {
   const record = services + <usize>service * abi.SERVICE_SIZE;
@@ -51,6 +51,7 @@ export function authenticate(service: i32, nowMs: f64): i32 {
 function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
   const isCwt = load<i32>(auth + abi.AUTH_TYPE) == abi.AUTH_CWT;
   const reason = isCwt ? cwtJudge(authenticator, nowMs) : tokenJudge(authenticator, nowMs);
+  if (reason == abi.VERIFICATION_NEEDED) verificationWrite(slot, authenticator);
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);

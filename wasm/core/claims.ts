@@ -1,5 +1,4 @@
-// A token's claims (RFC 7519 §4.1), read from the table of members that json-object.ts made, and judged only once the
-// signature is known to be good.
+// A token's claims (RFC 7519 §4.1), read from the table of members that json-object.ts made.
 import * as abi from "../abi";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
 import { refAt, stringAddress, stringLength } from "./image";
@@ -119,6 +118,9 @@ function isNumberOrAbsent(key: u64): bool {
   return member == 0 || memberKind(member) == KIND_NUMBER;
 }
 
+/** The first second at which the token's times no longer hold, the tolerance included; Infinity without exp. Set by claimsJudge. */
+export let expiresS: f64 = 0;
+
 function timesJudge(authenticator: usize, nowMs: f64): i32 {
   const expires = dateOf(EXP, Infinity);
   const notBefore = dateOf(NBF, -Infinity);
@@ -139,6 +141,21 @@ export function datesJudge(authenticator: usize, expires: f64, notBefore: f64, n
   const nowS = Math.floor(nowMs / 1000);
   if (expires <= nowS - toleranceS) return abi.REASON_TOKEN_EXPIRED;
   if (notBefore > nowS + toleranceS) return abi.REASON_TOKEN_NOT_YET_VALID;
+  expiresS = expires + toleranceS;
+  const maxAgeS = <f64>load<u32>(authenticator, abi.AUTH_MAX_AGE_S);
+  const maxLifetimeS = <f64>load<u32>(authenticator, abi.AUTH_MAX_LIFETIME_S);
+  return maxAgeS + maxLifetimeS == 0 ? abi.REASON_NONE : ageJudge(nowS, toleranceS, maxAgeS, maxLifetimeS, expires);
+}
+
+/** What a policy says of iat: it must then be there, and not lie ahead, or a token could make itself as young as it likes. */
+function ageJudge(nowS: f64, toleranceS: f64, maxAgeS: f64, maxLifetimeS: f64, expires: f64): i32 {
+  const issued = dateOf(IAT, NaN);
+  if (isNaN(issued)) return abi.REASON_CLAIMS_MALFORMED;
+  if (issued > nowS + toleranceS) return abi.REASON_TOKEN_NOT_YET_VALID;
+  if (maxLifetimeS != 0 && !(expires - issued <= maxLifetimeS)) return abi.REASON_LIFETIME_TOO_LONG;
+  if (maxAgeS == 0) return abi.REASON_NONE;
+  if (nowS - issued > maxAgeS + toleranceS) return abi.REASON_TOKEN_TOO_OLD;
+  expiresS = min(expiresS, issued + maxAgeS + toleranceS + 1);
   return abi.REASON_NONE;
 }
 

@@ -6,13 +6,14 @@ import { bindsHold } from "./bind";
 import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
 import { image, services } from "./image";
-import { limitsTake } from "./limits";
+import { limitsTake, verificationTake } from "./limits";
 import { path_normalize, pathChanged } from "./path";
 import { rolesSuffice } from "./roles";
 import { routeMatch, routeOperation, routeService, routeUndocumented } from "./route";
 import { sampleOffer, sampleRecord, samplesBoot, sampleSettle, sampleTicket } from "./samples";
 import { scopesSuffice } from "./scopes";
 import { siphash } from "./siphash";
+import { tokenCacheBoot } from "./token-cache";
 import { statsCount, statsRequests, statsSettle } from "./stats";
 
 /** The last instant that the core counts in: far enough for anyone, and its µs plus any debt fit a cell's 55 bits. */
@@ -29,7 +30,8 @@ const counter: usize = memory.data(8, 8);
 let shadow: bool = false;
 
 /**
- * Allots the tables. Reads 32 random bytes, known to nobody outside this isolate, from SCRATCH; the last 16 key the event ids.
+ * Allots the tables. Reads 32 random bytes, known to nobody outside this isolate, from SCRATCH: the first 16 key the token
+ * cache, the last 16 the event ids.
  *
  * @param cells of the limit table, a power of two of at least 16
  * @param samples the largest k of a stratum, 1 … MAX_SAMPLES
@@ -40,6 +42,7 @@ export function core_boot(cells: i32, samples: i32): i32 {
   if (limitTable != 0) return 3;
   limitTable = <usize>gcra_new(cells);
   if (limitTable == 0 || !samplesBoot(samples)) return 2;
+  tokenCacheBoot(abi.SCRATCH);
   secretLow = load<u64>(abi.SCRATCH, 16);
   secretHigh = load<u64>(abi.SCRATCH, 24);
   memory.fill(abi.SCRATCH, 0, 32);
@@ -55,13 +58,15 @@ export function evictions_count(): i32 {
 /**
  * Decides the request in the request record. `nowMs`: Unix time.
  *
- * @returns VERDICT_*; the rest stands in the verdict record until the next call
+ * @returns VERDICT_*; the rest stands in the verdict record until the next call. After VERDICT_VERIFY nothing was counted,
+ * and the request is not decided: the host verifies the signature, writes the request anew and calls again
  */
 export function decide(nowMs: f64): i32 {
   nowMs = nowMs > 0 ? min(nowMs, MAX_NOW_MS) : 0;
   clearVerdict();
   shadow = false;
   const reason = judge(nowMs);
+  if (reason == abi.VERIFICATION_NEEDED) return abi.VERDICT_VERIFY;
   store<i32>(abi.VERDICT_REASON, reason);
   const verdict = reason == abi.REASON_NONE ? abi.VERDICT_ALLOW : shadow ? abi.VERDICT_SHADOW : abi.VERDICT_REFUSE;
   if (booted) observe(verdict, reason, nowMs);
@@ -70,7 +75,7 @@ export function decide(nowMs: f64): i32 {
 
 function clearVerdict(): void {
   // In 16-byte stores: memory.fill leaves the module, which costs more than the rest of this function.
-  for (let at: usize = abi.VERDICT; at < <usize>(abi.VERDICT + abi.VERDICT_SIZE); at += 16) v128.store(at, i64x2.splat(0));
+  for (let at: usize = abi.VERDICT; at < <usize>(abi.VERDICT + abi.VERDICT_CLEARED); at += 16) v128.store(at, i64x2.splat(0));
   store<i32>(abi.VERDICT_SERVICE, -1);
   store<i32>(abi.VERDICT_TICKET, -1);
   store<i32>(abi.VERDICT_AUTHENTICATOR, -1);
@@ -78,7 +83,7 @@ function clearVerdict(): void {
   store<i32>(abi.VERDICT_LIMIT, -1);
 }
 
-/** REASON_NONE, or why the request is refused or, with `shadow`, would be. */
+/** REASON_NONE, or why the request is refused or, with `shadow`, would be; or VERIFICATION_NEEDED. */
 function judge(nowMs: f64): i32 {
   if (image == 0 || !booted) return abi.REASON_POLICY_MISSING;
   const method = load<i32>(abi.REQUEST_METHOD);
@@ -92,6 +97,7 @@ function judge(nowMs: f64): i32 {
     return limitsTake(limitTable, routeOperation, nowUs, true) ? abi.REASON_NONE : abi.REASON_RATE_LIMITED;
   }
   reason = authenticate(routeService, nowMs);
+  if (reason == abi.VERIFICATION_NEEDED && !verificationTake(limitTable, nowUs)) return abi.REASON_VERIFICATION_LIMITED;
   if (reason != abi.REASON_NONE) return reason;
   const mode = load<u32>(services + <usize>routeService * abi.SERVICE_SIZE + abi.SERVICE_UNDOCUMENTED_MODE);
   // Only now: who is not authenticated shall not learn which operations there are.

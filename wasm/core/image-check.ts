@@ -6,7 +6,7 @@ import { bytesOrder } from "./text";
 /** The image under check. */
 let base: usize = 0;
 
-const ALGORITHMS: u32 = (1 << abi.ALG_HS256) | (1 << abi.ALG_HMAC_256_64) | (1 << abi.ALG_HMAC_256_256);
+const ALGORITHMS: u32 = ((1 << abi.ALG_COUNT) - 1) | (1 << abi.ALG_HMAC_256_64) | (1 << abi.ALG_HMAC_256_256);
 
 /** Which nodes already have a parent: one bit a node. */
 const PARENTED: usize = SCRATCH_FREE;
@@ -284,19 +284,22 @@ function checkBinds(first: u32, count: u32): i32 {
   return abi.LOAD_OK;
 }
 
-/** T and τ are whole µs, so small that now + τ + T stays exact in a double and in a cell's 55 bits. */
+/** T and τ, one behind the other, are whole µs, so small that now + τ + T stays exact in a double and in a cell's 55 bits. */
+function isRate(at: usize): bool {
+  const interval = load<f64>(at);
+  const tolerance = load<f64>(at, 8);
+  const sum = interval + tolerance;
+  return interval >= 1 && tolerance >= 0 && sum <= 4503599627370496 && floor(interval) == interval && floor(tolerance) == tolerance; // 2^52
+}
+
 function checkLimits(): i32 {
   const n = countOf(abi.SECTION_LIMITS);
   let at = sectionOf(abi.SECTION_LIMITS);
   for (let i: u32 = 0; i < n; i++, at += abi.LIMIT_SIZE) {
-    const interval = load<f64>(at + abi.LIMIT_INTERVAL_US);
-    const tolerance = load<f64>(at + abi.LIMIT_TOLERANCE_US);
     const key = load<u32>(at + abi.LIMIT_KEY);
     const claim = load<i32>(at + abi.LIMIT_CLAIM);
     if (
-      !(interval >= 1 && tolerance >= 0 && interval + tolerance <= 4503599627370496) || // 2^52
-      floor(interval) != interval ||
-      floor(tolerance) != tolerance ||
+      !isRate(at + abi.LIMIT_INTERVAL_US) ||
       key >= <u32>abi.KEY_COUNT ||
       (key == abi.KEY_CLAIM ? <u32>claim >= <u32>abi.MAX_CUSTOM_CLAIMS : claim != -1) ||
       load<u32>(at + abi.LIMIT_FLAGS) > <u32>abi.LIMIT_STRICT ||
@@ -321,12 +324,14 @@ function checkAuthenticators(): i32 {
       claims > <u32>abi.MAX_CUSTOM_CLAIMS ||
       load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES ||
       flags > <u32>(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL) ||
+      (load<u32>(at + abi.AUTH_TYPE) == abi.AUTH_JWT && !isRate(at + abi.AUTH_VERIFY_INTERVAL_US)) ||
       ((flags & abi.AUTH_DERIVED) != 0 && load<u32>(at + abi.AUTH_KEYS_COUNT) == 0)
     ) return abi.LOAD_BAD_VALUE;
     if (
       !isStringOrNone(load<i32>(at + abi.AUTH_ISSUER)) ||
       !isStringOrNone(load<i32>(at + abi.AUTH_SCOPES)) ||
       !isString(load<i32>(at + abi.AUTH_NAME)) ||
+      !isStringOrNone(load<i32>(at + abi.AUTH_TYP)) ||
       !listFits(load<u32>(at + abi.AUTH_AUDIENCES_FIRST), load<u32>(at + abi.AUTH_AUDIENCES_COUNT), abi.SECTION_STRINGS) ||
       !rangeFits(load<u32>(at + abi.AUTH_KEYS_FIRST), load<u32>(at + abi.AUTH_KEYS_COUNT), abi.SECTION_HMAC_KEYS) ||
       !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS) ||

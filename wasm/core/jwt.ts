@@ -1,14 +1,15 @@
-// HS256 JSON Web Tokens (RFC 7519, 7515) in two steps. tokenParse reads the token once, whoever is to judge it; the first
+// JSON Web Tokens (RFC 7519, 7515) in two steps. tokenParse reads the token once, whoever is to judge it; the first
 // authenticator whose issuer the token names then judges it by tokenJudge, and no other is asked (RFC 8725 §3.8).
 import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
-import { claimsJudge, issuerAddress, issuerLength, issuerRead } from "./claims";
+import { claimsJudge, expiresS, issuerAddress, issuerLength, issuerRead } from "./claims";
 import { hmacVerify } from "./hmac";
 import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
-import { algorithm, headerEnd, kidAddress, kidLength } from "./jose-header";
+import { algorithm, headerEnd, kidAddress, kidLength, typAddress, typLength } from "./jose-header";
 import { textClear } from "./json-string";
 import { policyTextIs } from "./policy-text";
 import { CLAIMS_JSON, CLAIMS_MEMBERS, SIGNATURE } from "./scratch";
+import { tokenDistrust, tokenRecall, tokenTrust } from "./token-cache";
 import { objectRead, partEnd } from "./token-part";
 
 export { claimAddress, claimLength, principalAddress, principalLength, scopesAddress, scopesLength } from "./claims";
@@ -18,6 +19,7 @@ const SIGNATURE_LENGTH: i32 = 32;
 let signingInput: usize = 0;
 let signingLength: i32 = 0;
 let signatureLength: i32 = 0;
+let tokenLength: i32 = 0; // of the whole token, signature and dots included
 
 /**
  * Reads the token of a credential slot. What it says stands in SCRATCH until the next call.
@@ -39,6 +41,7 @@ export function tokenParse(slot: i32): i32 {
   const claimsLength = decodedLength;
   if (claimsDot == 0 || base64urlDecode(claimsDot + 1, end, SIGNATURE) != end) return abi.REASON_TOKEN_MALFORMED;
   signatureLength = decodedLength;
+  tokenLength = <i32>(end - signingInput);
   signingLength = <i32>(claimsDot - signingInput);
   if (!objectRead(CLAIMS_JSON, claimsLength, CLAIMS_MEMBERS) || !issuerRead()) return abi.REASON_CLAIMS_MALFORMED;
   return abi.REASON_NONE;
@@ -69,25 +72,83 @@ export function tokenIssuerIs(authenticator: i32): bool {
 }
 
 /**
- * Judges the parsed token: issuer, algorithm, key, signature, and only then what it claims.
+ * Judges the parsed token: issuer, algorithm, type, key, signature, and only then what it claims. Where the host would have
+ * to verify the signature, the claims come first, because that is dear: no token that is refused anyway is worth it.
  *
- * @returns REASON_*; after REASON_NONE the principal, the scopes and the custom claims are set
+ * @returns REASON_*, or VERIFICATION_NEEDED; after REASON_NONE the principal, the scopes and the custom claims are set
  */
 export function tokenJudge(authenticator: i32, nowMs: f64): i32 {
   if (!tokenIssuerIs(authenticator)) return abi.REASON_ISSUER_UNKNOWN;
   const record = authenticatorRecord(authenticator);
-  const reason = signatureJudge(record);
+  let reason = headerJudge(record);
+  if (reason != abi.REASON_NONE) return reason;
+  if (algorithm != 1 << abi.ALG_HS256) return recalledJudge(record, authenticator, nowMs);
+  reason = signatureJudge(record);
   return reason == abi.REASON_NONE ? claimsJudge(record, nowMs) : reason;
 }
 
-/** Algorithm, key and signature of the parsed token. */
-function signatureJudge(record: usize): i32 {
+/** Algorithm and type of the parsed token. */
+@inline
+function headerJudge(record: usize): i32 {
   if ((load<u32>(record, abi.AUTH_ALGORITHMS) & algorithm) == 0) return abi.REASON_ALGORITHM_REFUSED;
+  const typ = load<i32>(record, abi.AUTH_TYP);
+  return typ < 0 || policyTextIs(typ, typAddress, typLength) ? abi.REASON_NONE : abi.REASON_TYPE_REFUSED;
+}
+
+/** Key and signature of the parsed HS256 token. */
+function signatureJudge(record: usize): i32 {
   const key = keyOf(record, kidAddress, kidLength);
   if (key == 0) return abi.REASON_KEY_UNKNOWN;
   if (signatureLength != SIGNATURE_LENGTH) return abi.REASON_SIGNATURE_INVALID;
   const good = hmacVerify(key + abi.HMAC_KEY_INNER, key + abi.HMAC_KEY_OUTER, signingInput, signingLength, SIGNATURE);
   return good ? abi.REASON_NONE : abi.REASON_SIGNATURE_INVALID;
+}
+
+function recalledJudge(record: usize, authenticator: i32, nowMs: f64): i32 {
+  if (!signatureFits()) return abi.REASON_SIGNATURE_INVALID;
+  const reason = claimsJudge(record, nowMs);
+  return reason == abi.REASON_NONE ? tokenRecall(signingInput, tokenLength, authenticator, nowMs) : reason;
+}
+
+/** Has the signature the length that its algorithm makes (RFC 7518 §3.2–3.5, RFC 8037 §3.1)? RSA: 2048 to 8192 bits. */
+function signatureFits(): bool {
+  switch (ctz(algorithm)) {
+    case abi.ALG_HS384: return signatureLength == 48;
+    case abi.ALG_HS512:
+    case abi.ALG_ES256:
+    case abi.ALG_EDDSA: return signatureLength == 64;
+    case abi.ALG_ES384: return signatureLength == 96;
+    case abi.ALG_ES512: return signatureLength == 132;
+    default: return <u32>signatureLength - 256 <= 768;
+  }
+}
+
+/** Says in the verdict record what the host is to verify of the token that was judged last. */
+export function verificationWrite(slot: i32, authenticator: i32): void {
+  store<i32>(abi.VERIFY_AUTHENTICATOR, authenticator);
+  store<i32>(abi.VERIFY_ALGORITHM, ctz(algorithm));
+  store<i32>(abi.VERIFY_SLOT, slot);
+  store<u32>(abi.VERIFY_KID, kidAddress);
+  store<i32>(abi.VERIFY_KID_LENGTH, kidLength);
+  store<u32>(abi.VERIFY_INPUT, signingInput);
+  store<i32>(abi.VERIFY_INPUT_LENGTH, signingLength);
+  store<u32>(abi.VERIFY_SIGNATURE, SIGNATURE);
+  store<i32>(abi.VERIFY_SIGNATURE_LENGTH, signatureLength);
+}
+
+/**
+ * Remembers what the host found of the signature of a slot's token, which must stand there as it stood when decide() asked.
+ *
+ * @param authenticator index in the image in force, which must be the one that was in force then
+ * @param found REASON_NONE = the signature is good under one of the authenticator's keys; else why it is not
+ * @returns REASON_NONE = remembered; else why the token needs no verification, or REASON_POLICY_MISSING
+ */
+export function token_remember(slot: i32, authenticator: i32, found: i32, nowMs: f64): i32 {
+  const reason = token_verify(slot, authenticator, nowMs);
+  if (reason != abi.VERIFICATION_NEEDED) return reason;
+  if (found == abi.REASON_NONE) tokenTrust(authenticator, expiresS * 1000, nowMs);
+  else tokenDistrust(authenticator, found, nowMs);
+  return abi.REASON_NONE;
 }
 
 /** The key of the token's kid, else the key without one; a token that names none may also mean an authenticator's only key. */
@@ -124,7 +185,8 @@ export function compact_verify(slot: i32, authenticator: i32): i32 {
   if (!exists(slot, authenticator)) return abi.REASON_POLICY_MISSING;
   const reason = tokenParse(slot); // claims come last: all else is read when they are what is malformed
   if (reason != abi.REASON_NONE && reason != abi.REASON_CLAIMS_MALFORMED) return reason;
-  return signatureJudge(authenticatorRecord(authenticator));
+  const record = authenticatorRecord(authenticator);
+  return algorithm == 1 << abi.ALG_HS256 && headerJudge(record) == abi.REASON_NONE ? signatureJudge(record) : abi.REASON_ALGORITHM_REFUSED;
 }
 
 function exists(slot: i32, authenticator: i32): bool {

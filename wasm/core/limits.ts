@@ -1,7 +1,7 @@
 // The limits of one request: all are checked, then all are charged, or none is.
 import * as abi from "../abi";
 import { addressBytes, addressLimitPrefix, addressParse } from "./address";
-import { gcraArrival, gcraCharge, gcraClock, gcraFind, gcraKey } from "./gcra";
+import { gcra_take, gcraArrival, gcraCharge, gcraClock, gcraFind, gcraKey } from "./gcra";
 import { authenticators, image, imageGeneration, limits, operations, refAt, stringAddress, stringLength } from "./image";
 import { claimAddress, claimLength } from "./jwt";
 import { siphash } from "./siphash";
@@ -48,10 +48,7 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
   const count = load<i32>(record + abi.OPERATION_LIMITS_COUNT);
   if (count == 0) return true;
   const now = gcraClock(table, nowUs);
-  seedLow = load<u64>(image + abi.HEADER_SEED);
-  seedHigh = load<u64>(image + abi.HEADER_SEED, 8);
-  principalKnown = false;
-  addressKnown = false;
+  seedRead();
   const first = load<i32>(record + abi.OPERATION_LIMITS_FIRST);
   let end = facts;
   let admitted = true;
@@ -63,6 +60,31 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
   }
   if (admitted) for (let fact = facts; fact < end; fact += FACT_SIZE) charge(table, fact, now);
   return admitted;
+}
+
+/**
+ * Charges the verification that the verdict record asks for to the client's address, before any work is done for it: junk
+ * costs whoever sends it. Writes VERDICT_RETRY_MS where it is refused.
+ */
+export function verificationTake(table: usize, nowUs: u64): bool {
+  const record = authenticatorAt(load<i32>(abi.VERIFY_AUTHENTICATOR));
+  seedRead();
+  store<u64>(keyWords, load<u64>(record + abi.AUTH_VERIFY_SALT));
+  writeAddress();
+  const key = siphash(seedLow, seedHigh, keyWords, 24);
+  const interval = load<f64>(record + abi.AUTH_VERIFY_INTERVAL_US);
+  const tolerance = load<f64>(record + abi.AUTH_VERIFY_TOLERANCE_US);
+  const waitUs = gcra_take(<i32>table, <i32>key, <i32>(key >> 32), interval, tolerance, 0, <f64>nowUs);
+  store<i32>(abi.VERDICT_RETRY_MS, milliseconds(waitUs));
+  return waitUs == 0;
+}
+
+/** A new request: what was hashed for the last one is forgotten. */
+function seedRead(): void {
+  seedLow = load<u64>(image + abi.HEADER_SEED);
+  seedHigh = load<u64>(image + abi.HEADER_SEED, 8);
+  principalKnown = false;
+  addressKnown = false;
 }
 
 /** A limit that both the service and the operation name is one limit. */

@@ -25,6 +25,9 @@ export interface CoreExports {
   sample_resize(k: number): void;
   unsampled_count(): number;
   evictions_count(): number;
+  token_remember(slot: number, authenticator: number, found: number, nowMs: number): number;
+  token_hits(): number;
+  token_evictions(): number;
 }
 
 /** A trap, or anything else that the core must never do: the instance is not to be used again. */

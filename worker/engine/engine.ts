@@ -80,6 +80,20 @@ export class Engine {
   }
 
   /**
+   * Remembers what was found of a token's signature, for the decide() that follows. The request must have been written
+   * anew, and the policy in force be the one under which VERDICT_VERIFY was answered: `authenticator` is its index.
+   *
+   * @param found REASON_NONE = the signature is good, else why it is not
+   */
+  remember(slot: number, authenticator: number, found: number, nowMs: number): void {
+    try {
+      this.#core.token_remember(slot, authenticator, found, nowMs);
+    } catch {
+      this.#replace();
+    }
+  }
+
+  /**
    * Closes a request: exactly once for each decide() that did not answer FAULT.
    *
    * @param status what the caller got

@@ -37,6 +37,10 @@ export class VerdictRecord {
   get resetMs(): number {
     return this.#int(abi.VERDICT_RESET_MS);
   }
+  /** Index of the authenticator that the host verifies for; after VERDICT_VERIFY or REASON_VERIFICATION_LIMITED. */
+  get verifyAuthenticator(): number {
+    return this.#int(abi.VERIFY_AUTHENTICATOR);
+  }
   /** Authenticated caller; "" on public services. */
   get principal(): string {
     return this.#text(abi.VERDICT_PRINCIPAL);

@@ -9,6 +9,7 @@ import type { Isolate, RegionLink } from "./isolate.ts";
 import { type LimitState, refuse, statusOf } from "./problem.ts";
 import { upstreamHeaders } from "./upstream-headers.ts";
 import { type UrlParts, urlParts } from "./url-parts.ts";
+import { decideAgain, type Verified, verifyAsked } from "./verify-asked.ts";
 
 export interface GatewayContext {
   isolate: Isolate;
@@ -36,18 +37,27 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   const { isolate } = context;
   const startMs = Date.now();
   if (isolate.isStale(startMs)) await isolate.refresh(context.link(), startMs);
-  const { meta } = isolate;
+  let { meta } = isolate;
   if (meta === null) return refuseUnchecked(abi.REASON_POLICY_MISSING, null);
 
   const url = urlParts(request.url);
   const address = clientAddress(request.headers);
   writeRequest(isolate, meta, request, url, address);
-  const verdict = isolate.engine.decide(startMs);
+  let verdict = isolate.engine.decide(startMs);
   isolate.scheduleReport(context.execution, context.link, startMs);
+  // Once; and once more for each policy that came into force meanwhile.
+  let verified: Verified | null = null;
+  while (verdict === abi.VERDICT_VERIFY && verified?.policy !== isolate.policy) {
+    verified = await verifyAsked(isolate, context.execution);
+    meta = isolate.meta ?? meta;
+    writeRequest(isolate, meta, request, url, address);
+    verdict = decideAgain(isolate, verified, Date.now());
+  }
   if (verdict === FAULT) return handleFault(request, context, meta, url, address);
 
   const record = isolate.engine.verdict;
   const decision = decisionOf(record, meta, startMs, address);
+  if (verdict === abi.VERDICT_VERIFY) return refuseUnverified(request, context, decision);
   if (verdict === abi.VERDICT_REFUSE) return refuseDecided(request, context, decision, record);
   const { service } = decision;
   if (service === null) return refuseUnchecked(abi.REASON_SERVICE_UNKNOWN, null);
@@ -112,10 +122,21 @@ function headersFor(request: Request, decision: Decision, service: ServiceMeta, 
 
 function refuseDecided(request: Request, context: GatewayContext, decision: Decision, record: VerdictRecord): Response {
   const { reason, requestId, service, meta, operation } = decision;
-  const limit = reason === abi.REASON_RATE_LIMITED ? limitOf(record, meta) : null;
+  const limit =
+    reason === abi.REASON_RATE_LIMITED
+      ? limitOf(record, meta)
+      : reason === abi.REASON_VERIFICATION_LIMITED
+        ? verificationLimitOf(record, meta)
+        : null;
   const response = refuse({ reason, requestId, service, scopes: meta.operations[operation]?.scopes ?? [], limit });
   settleOwn(context, decision, response.status);
   return withCors(response, request, service);
+}
+
+/** No decision could be reached about a signature: closed, and counted here, since the core counts decisions. */
+function refuseUnverified(request: Request, context: GatewayContext, { service, operation }: Decision): Response {
+  context.isolate.engine.count(operation, abi.VERDICT_REFUSE, abi.REASON_SIGNATURE_INVALID);
+  return withCors(refuseUnchecked(abi.REASON_SIGNATURE_INVALID, service), request, service);
 }
 
 function limitOf(record: VerdictRecord, meta: PolicyMeta): LimitState | null {
@@ -123,6 +144,13 @@ function limitOf(record: VerdictRecord, meta: PolicyMeta): LimitState | null {
   if (limit === undefined) return null;
   const { name, rate, windowSeconds } = limit;
   return { name, rate, windowSeconds, remaining: record.remaining, retryMs: record.retryMs, resetMs: record.resetMs };
+}
+
+function verificationLimitOf({ verifyAuthenticator, retryMs }: VerdictRecord, meta: PolicyMeta): LimitState | null {
+  const verification = meta.authenticators[verifyAuthenticator]?.verification;
+  if (!verification) return null;
+  const { rate, windowSeconds } = verification;
+  return { name: "verifications", rate, windowSeconds, remaining: 0, retryMs, resetMs: retryMs };
 }
 
 function preflight(

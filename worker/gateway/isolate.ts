@@ -3,6 +3,7 @@ import type { CompiledPolicy, PolicyMeta } from "../policy/compiled.ts";
 import { openImage, type SealedPolicy } from "../policy/seal.ts";
 import type { Orders } from "../region/report.ts";
 import { Reporter, type Send } from "./reporter.ts";
+import { type PolicyKeys, Verifier, workerIo } from "./verifier.ts";
 
 /** After so long without orders an isolate asks which policy is newest before it decides. */
 const MAX_SILENCE_MS = 10_000;
@@ -23,9 +24,11 @@ export interface RegionLink {
 export class Isolate {
   readonly engine: Engine;
   readonly region: string;
+  readonly verifier = new Verifier(workerIo);
   readonly #key: string;
   readonly #reporter: Reporter;
   #meta: PolicyMeta | null = null;
+  #policy: PolicyKeys | null = null;
   #confirmedMs = 0;
   #scheduledMs = 0;
 
@@ -40,6 +43,11 @@ export class Isolate {
   /** Names that belong to the image in force; null before the first policy. */
   get meta(): PolicyMeta | null {
     return this.#meta;
+  }
+
+  /** The policy in force, as far as signatures go; another object once another policy is in force. */
+  get policy(): PolicyKeys | null {
+    return this.#policy;
   }
 
   /** True when the policy may be older than the region's: at the first request, and after a long silence. */
@@ -108,5 +116,6 @@ export class Isolate {
       return;
     }
     this.#meta = policy.meta;
+    this.#policy = { meta: policy.meta, secrets: policy.secrets };
   }
 }

@@ -24,6 +24,8 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_ROLE_MISSING, { status: 403, title: "The caller has no role that covers this operation" }],
   [abi.REASON_OBJECT_NOT_OWNED, { status: 403, title: "The object is not the caller's own" }],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
+  [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new tokens from this address" }],
+  [abi.REASON_KEYS_UNAVAILABLE, { status: 503, title: "The issuer's keys cannot be fetched" }],
   [abi.REASON_BODY_REFUSED, { status: 400, title: "A GET or HEAD request must not carry a body" }],
   [abi.REASON_UPSTREAM_UNREACHABLE, { status: 502, title: "The upstream could not be reached" }],
   [abi.REASON_UPSTREAM_TIMEOUT, { status: 504, title: "The upstream did not answer in time" }],

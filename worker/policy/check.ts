@@ -1,5 +1,6 @@
 import * as abi from "../../wasm/abi.ts";
 import { accessFindings, accessWarnings, roleFindings } from "./check-access.ts";
+import { keySourceFindings, keySourceWarnings } from "./check-keys.ts";
 import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
@@ -30,6 +31,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.services.flatMap(operationFindings),
     ...draft.authenticators.flatMap(keyFindings),
     ...draft.authenticators.flatMap(deriveFindings),
+    ...draft.authenticators.flatMap(keySourceFindings),
     ...draft.services.flatMap(entryFindings),
     ...draft.services.flatMap(accessFindings),
     ...roleFindings(draft),
@@ -233,6 +235,7 @@ function warningsOf(draft: Draft, nowMs: number): Finding[] {
     ...unused(draft.authenticators, auths, "authenticator"),
     ...unused(draft.limits, rates, "limit"),
     ...draft.authenticators.flatMap((one) => expiredKeys(one, nowMs)),
+    ...draft.authenticators.flatMap(keySourceWarnings),
     ...services.flatMap(serviceWarnings),
     ...services.flatMap(accessWarnings),
     ...services.flatMap((service) => unreachable(service, services)),

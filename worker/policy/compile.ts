@@ -2,6 +2,7 @@ import * as abi from "../../wasm/abi.ts";
 import type { CompiledPolicy } from "./compiled.ts";
 import { compiledMeta } from "./compiled-meta.ts";
 import { ImageWriter } from "./image-writer.ts";
+import { keyImportFindings } from "./key-import.ts";
 import { writeAuthenticators } from "./lower-authenticators.ts";
 import { writeLimits } from "./lower-limits.ts";
 import { writeServices } from "./lower-services.ts";
@@ -27,7 +28,7 @@ export type Compilation = { ok: true; compiled: CompiledPolicy } | { ok: false; 
  * Lowers a checked policy to the image that the core reads (wasm/abi.ts) and the facts beside it. The same policy, version,
  * seed and secrets give the same bytes.
  *
- * Errors: secret_missing, secret_malformed, secret_too_short, secret_weak, image_too_large; all of them at once.
+ * Errors: secret_missing, secret_malformed, secret_too_short, secret_weak, jwk_malformed, image_too_large; all at once.
  */
 export async function compile(policy: Policy, options: CompileOptions): Promise<Compilation> {
   const findings: Finding[] = [];
@@ -35,11 +36,12 @@ export async function compile(policy: Policy, options: CompileOptions): Promise<
   const writer = new ImageWriter();
   writeServices(writer, plan);
   writeLimits(writer, plan);
-  writeAuthenticators(writer, plan, options.secretOf, findings);
+  const secrets = writeAuthenticators(writer, plan, options.secretOf, findings);
+  findings.push(...(await keyImportFindings(policy.authenticators)));
   if (writer.size() > abi.IMAGE_SIZE) findings.push(tooLarge(writer.size()));
   if (findings.length > 0) return { ok: false, problems: locateFindings(findings, options.locate ?? (() => null)) };
   const image = writer.finish(options.version, options.seed);
-  return { ok: true, compiled: { version: options.version, image, meta: compiledMeta(plan, options.version) } };
+  return { ok: true, compiled: { version: options.version, image, meta: compiledMeta(plan, options.version), secrets } };
 }
 
 function tooLarge(bytes: number): Finding {

@@ -1,7 +1,7 @@
-import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta } from "./compiled.ts";
+import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
 import { burstOf } from "./lower-limits.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
-import type { Service } from "./schema.ts";
+import type { Authenticator, Service } from "./schema.ts";
 
 /** The host-side facts of a policy, in the order of its image. */
 export function compiledMeta(plan: Plan, version: number): PolicyMeta {
@@ -10,7 +10,12 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
     version,
     services: plan.services.map((service) => serviceMeta(plan, service)),
     operations: plan.operations.map(operationMeta),
-    authenticators: policy.authenticators.map((a) => ({ name: a.name, type: a.type, slot: slotOf(plan, a) })),
+    authenticators: policy.authenticators.map((a) => ({
+      name: a.name,
+      type: a.type,
+      slot: slotOf(plan, a),
+      verification: verificationMeta(a),
+    })),
     limits: policy.limits.map((limit) => ({
       name: limit.name,
       burst: burstOf(limit),
@@ -20,6 +25,23 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
     credentialHeaders: plan.credentialHeaders,
     usesHost: policy.services.some(({ match }) => match.host !== undefined),
     telemetry: policy.telemetry,
+  };
+}
+
+/** HS256 stays in the core. The kid that the policy gives to a key is the one that counts. */
+function verificationMeta(authenticator: Authenticator): VerificationMeta | null {
+  if (authenticator.type !== "jwt" || authenticator.algorithms.every((name) => name === "HS256")) return null;
+  const { keys = [], jwks = null, algorithms, verifications } = authenticator;
+  const { count, windowSeconds } = verifications.rate;
+  return {
+    keys: keys.flatMap(({ kid, jwk }) => {
+      if (jwk === undefined) return [];
+      const allowed = jwk.algorithms.filter((name) => algorithms.includes(name));
+      return [{ kid: kid ?? jwk.kid, jwk: jwk.jwk, algorithms: allowed }];
+    }),
+    jwks,
+    rate: count,
+    windowSeconds,
   };
 }
 

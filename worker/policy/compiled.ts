@@ -1,11 +1,24 @@
+import type { PublicKey } from "./jwk.ts";
+
 /**
- * What a policy becomes: the image that the core reads, and the facts beside it that only the host needs. Neither holds a
- * secret in the clear, but the image's HMAC midstates can forge tokens, so it is encrypted wherever it rests.
+ * What a policy becomes: the image that the core reads, and the facts beside it that only the host needs. The image's HMAC
+ * midstates can forge tokens, as the secrets can, so both are encrypted wherever they rest; the facts hold nothing secret.
  */
 export interface CompiledPolicy {
   version: number;
   image: Uint8Array;
   meta: PolicyMeta;
+  secrets: VerificationSecret[];
+}
+
+/** An HMAC key of algorithms that the core does not verify. */
+export interface VerificationSecret {
+  /** Index of its authenticator. */
+  authenticator: number;
+  /** null = none. */
+  kid: string | null;
+  /** Its bytes in base64url. */
+  key: string;
 }
 
 /** Host-side facts. Array indices are the image's indices. JSON-safe. */
@@ -13,13 +26,29 @@ export interface PolicyMeta {
   version: number;
   services: ServiceMeta[];
   operations: OperationMeta[];
-  authenticators: { name: string; type: "jwt" | "cwt" | "api-key"; slot: number }[];
+  authenticators: AuthenticatorMeta[];
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;
+}
+
+export interface AuthenticatorMeta {
+  name: string;
+  type: "jwt" | "cwt" | "api-key";
+  slot: number;
+  /** How the host verifies signatures for it; null = it never has to. */
+  verification: VerificationMeta | null;
+}
+
+export interface VerificationMeta {
+  keys: PublicKey[];
+  /** Where else its keys are; null = nowhere. */
+  jwks: string | null;
+  rate: number;
+  windowSeconds: number;
 }
 
 export interface ServiceMeta {

@@ -66,6 +66,12 @@ export interface DraftAuthenticator {
   type: string;
   /** Lower case, "" = Authorization. */
   header: string;
+  algorithms: Mention[];
+  hasKeys: boolean;
+  jwks: string;
+  /** False, and only false, where the policy says so. */
+  requireExp: boolean;
+  maxAge: string;
   keys: DraftKey[];
   /** Are keys derived from one secret? */
   derives: boolean;
@@ -74,6 +80,11 @@ export interface DraftAuthenticator {
 export interface DraftKey {
   path: PolicyPath;
   kid: string;
+  /** What the key's jwk says in its own kid. */
+  jwkKid: string;
+  secret: string;
+  /** undefined = it has none. */
+  jwk: unknown;
   id: string;
   sha256: string;
   expires: string;
@@ -159,7 +170,10 @@ function isEmptyList(value: unknown): boolean {
 function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator {
   const keys = items(value, ["keys"], MAX_KEYS, path).map((item) => ({
     path: item.path,
-    kid: field(item.value, "kid"),
+    kid: field(item.value, "kid") || field(valueAt(item.value, ["jwk"]), "kid"),
+    jwkKid: field(valueAt(item.value, ["jwk"]), "kid"),
+    secret: field(item.value, "secret"),
+    jwk: valueAt(item.value, ["jwk"]),
     id: field(item.value, "id"),
     sha256: field(item.value, "sha256").toLowerCase(),
     expires: field(item.value, "expires"),
@@ -171,9 +185,19 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     name: mention(path, value),
     type,
     header: field(value, "header").toLowerCase() || (type === "api-key" ? "x-api-key" : ""),
+    algorithms: valueAt(value, ["algorithms"]) === undefined ? standardAlgorithm(path) : mentions(path, value, "algorithms"),
+    hasKeys: valueAt(value, ["keys"]) !== undefined,
+    jwks: field(value, "jwks"),
+    requireExp: valueAt(value, ["requireExp"]) !== false,
+    maxAge: field(value, "maxAge"),
     keys,
     derives: valueAt(value, ["derive"]) !== undefined,
   };
+}
+
+/** What the schema fills in. */
+function standardAlgorithm(path: PolicyPath): Mention[] {
+  return [{ path: [...path, "algorithms"], name: "HS256" }];
 }
 
 /** A text field, "" where there is none. */

@@ -1,13 +1,17 @@
 import * as abi from "../../wasm/abi.ts";
+import { algorithms, leastSecretBytes } from "./algorithms.ts";
 import { claimKey } from "./claim-key.ts";
+import type { VerificationSecret } from "./compiled.ts";
 import type { ImageWriter } from "./image-writer.ts";
 import { writeCwt } from "./lower-cwt.ts";
+import { intervalUs, limitSalt } from "./lower-limits.ts";
 import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
-import type { Finding, PolicyPath } from "./problem.ts";
+import type { Finding } from "./problem.ts";
 import { roleBits } from "./role-bits.ts";
-import type { ApiKeyAuthenticator, CwtAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
+import type { ApiKeyAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
 import { hmacKeyBytes } from "./secret-bytes.ts";
+import { type SecretKeyRef, secretKeys } from "./secret-keys.ts";
 import { type SecretOf, secretMissing } from "./secrets.ts";
 
 const kindCodes: Readonly<Record<Kind, number>> = {
@@ -18,8 +22,17 @@ const kindCodes: Readonly<Record<Kind, number>> = {
   partner: abi.KIND_PARTNER,
 };
 
-/** Writes authenticators and their keys; what is wrong with a secret goes to `findings`. */
-export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: SecretOf, findings: Finding[]): void {
+/**
+ * Writes authenticators and their keys; what is wrong with a secret goes to `findings`. Answers the secrets that the host
+ * needs, because the core does not verify their algorithms.
+ */
+export function writeAuthenticators(
+  writer: ImageWriter,
+  plan: Plan,
+  secretOf: SecretOf,
+  findings: Finding[],
+): VerificationSecret[] {
+  const secrets: VerificationSecret[] = [];
   const claims = writer.list(plan.claims.map((claim) => writer.string(claim)));
   const roles = writer.list(plan.roles.map((role) => writer.string(role)));
   const claimKeys = plan.policy.authenticators.some(({ type }) => type === "cwt")
@@ -37,16 +50,24 @@ export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: S
     view.setInt32(abi.AUTH_ISSUER, -1, true);
     view.setInt32(abi.AUTH_SCOPES, -1, true);
     view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
+    view.setInt32(abi.AUTH_TYP, -1, true);
+    const path = ["authenticators", index];
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
-      writeHmacKeys(writer, view, keysAt(authenticator.keys, ["authenticators", index]), secretOf, findings);
+      const least = Math.max(...authenticator.algorithms.map(leastSecretBytes));
+      const keys = readSecrets(secretKeys(authenticator, path), least, secretOf, findings);
+      if (authenticator.algorithms.includes("HS256")) writeHmacKeys(writer, view, keys);
+      if (authenticator.algorithms.some((name) => name === "HS384" || name === "HS512")) {
+        for (const { kid, bytes } of keys) secrets.push({ authenticator: index, kid, key: base64url(bytes) });
+      }
     } else if (authenticator.type === "cwt") {
       writeCwt(writer, view, authenticator);
       view.setUint32(abi.AUTH_KIND, kindCodes[authenticator.kind], true);
-      writeHmacKeys(writer, view, cwtKeys(authenticator, ["authenticators", index]), secretOf, findings);
+      writeHmacKeys(writer, view, readSecrets(secretKeys(authenticator, path), CWT_SECRET_BYTES, secretOf, findings));
     } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
   }
   writeApiKeys(writer, plan);
+  return secrets;
 }
 
 function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): void {
@@ -55,53 +76,61 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setInt32(abi.AUTH_ISSUER, writer.string(jwt.issuer), true);
   view.setUint32(abi.AUTH_AUDIENCES_FIRST, audiences.first, true);
   view.setUint32(abi.AUTH_AUDIENCES_COUNT, audiences.count, true);
-  view.setUint32(abi.AUTH_ALGORITHMS, 1 << abi.ALG_HS256, true);
+  view.setUint32(
+    abi.AUTH_ALGORITHMS,
+    jwt.algorithms.reduce((bits, name) => bits | (1 << algorithms.indexOf(name)), 0),
+    true,
+  );
   view.setUint32(abi.AUTH_KIND, kindCodes[jwt.kind], true);
   view.setUint32(abi.AUTH_TOLERANCE_S, Math.ceil(jwt.clockTolerance / 1000), true);
+  view.setInt32(abi.AUTH_TYP, writer.string(jwt.typ ?? null), true);
+  view.setUint32(abi.AUTH_FLAGS, jwt.requireExp ? 0 : abi.AUTH_EXPIRY_OPTIONAL, true);
+  view.setUint32(abi.AUTH_MAX_AGE_S, Math.floor((jwt.maxAge ?? 0) / 1000), true);
+  view.setUint32(abi.AUTH_MAX_LIFETIME_S, Math.floor((jwt.maxLifetime ?? 0) / 1000), true);
+  const interval = intervalUs(jwt.verifications);
+  view.setFloat64(abi.AUTH_VERIFY_INTERVAL_US, interval, true);
+  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (jwt.verifications.burst - 1) * interval, true);
+  view.setBigUint64(abi.AUTH_VERIFY_SALT, limitSalt(`verifications ${jwt.name}`), true); // no limit's name has a blank
 }
 
-/** An HMAC key, and where the policy names its secret. */
-type HmacKey = CwtAuthenticator["keys"][number] & { at: PolicyPath };
+/** HMAC with SHA-256, whatever is left of its tag (RFC 9053 §3.1). */
+const CWT_SECRET_BYTES = 32;
 
-function keysAt(keys: CwtAuthenticator["keys"], path: PolicyPath): HmacKey[] {
-  return keys.map((key, i) => ({ ...key, at: [...path, "keys", i, "secret"] }));
+interface SecretKey {
+  kid: string | null;
+  bytes: Uint8Array;
 }
 
-/** The secret from which devices' keys are derived is the one key, without a kid. */
-function cwtKeys({ keys, derive }: CwtAuthenticator, path: PolicyPath): HmacKey[] {
-  if (derive === undefined) return keysAt(keys, path);
-  return [{ secret: derive.secret, encoding: derive.encoding, at: [...path, "derive", "secret"] }];
+/** What is wrong with a secret goes to `findings`. */
+function readSecrets(refs: readonly SecretKeyRef[], least: number, secretOf: SecretOf, findings: Finding[]): SecretKey[] {
+  return refs.flatMap(({ kid = null, secret, encoding, at }) => {
+    const value = secretOf(secret);
+    const key = value === undefined ? secretMissing(secret) : hmacKeyBytes(value, encoding, least);
+    if (key.ok) return [{ kid, bytes: key.value }];
+    const { code, message, expected } = key;
+    const found = value === undefined ? "nothing" : "(hidden)";
+    findings.push({ path: at, code, message: `${secret}: ${message}`, expected, found });
+    return [];
+  });
 }
 
-function writeHmacKeys(
-  writer: ImageWriter,
-  auth: DataView,
-  keys: readonly HmacKey[],
-  secretOf: SecretOf,
-  findings: Finding[],
-): void {
+function writeHmacKeys(writer: ImageWriter, auth: DataView, keys: readonly SecretKey[]): void {
   auth.setUint32(abi.AUTH_KEYS_FIRST, writer.count(abi.SECTION_HMAC_KEYS), true);
   auth.setUint32(abi.AUTH_KEYS_COUNT, keys.length, true);
-  for (const { kid, secret, encoding, at } of keys) {
-    const value = secretOf(secret);
-    const key = value === undefined ? secretMissing(secret) : hmacKeyBytes(value, encoding);
-    if (!key.ok) {
-      const { code, message, expected } = key;
-      findings.push({
-        path: at,
-        code,
-        message: `${secret}: ${message}`,
-        expected,
-        found: value === undefined ? "nothing" : "(hidden)",
-      });
-      continue;
-    }
+  for (const { kid, bytes } of keys) {
     const { view } = writer.record(abi.SECTION_HMAC_KEYS);
-    const { inner, outer } = hmacMidstates(key.value);
-    view.setInt32(abi.HMAC_KEY_KID, writer.string(kid ?? null), true);
+    const { inner, outer } = hmacMidstates(bytes);
+    view.setInt32(abi.HMAC_KEY_KID, writer.string(kid), true);
     setBytes(view, abi.HMAC_KEY_INNER, inner);
     setBytes(view, abi.HMAC_KEY_OUTER, outer);
   }
+}
+
+function base64url(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
 }
 
 /** Sorted by digest, then authenticator, for the core's binary search. */

@@ -28,7 +28,7 @@ export function writeLimits(writer: ImageWriter, plan: Plan): void {
 }
 
 /** GCRA's T: µs that one request costs, rounded up, so that rounding never admits more than the rate. */
-export function intervalUs({ rate }: Pick<Limit, "rate">): number {
+export function intervalUs({ rate }: { rate: Limit["rate"] }): number {
   return Math.ceil((rate.windowSeconds * 1e6) / rate.count);
 }
 
@@ -37,8 +37,8 @@ export function burstOf({ rate, burst }: Pick<Limit, "rate" | "burst">): number 
   return burst ?? Math.min(rate.count, MAX_DEFAULT_BURST);
 }
 
-/** FNV-1a, 64 bits, of the limit's name. */
-function limitSalt(name: string): bigint {
+/** FNV-1a, 64 bits, of the name of what is counted. */
+export function limitSalt(name: string): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(name)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   return hash;

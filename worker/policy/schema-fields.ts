@@ -68,6 +68,26 @@ export function roles(description: string) {
   return z.array(roleName()).max(MAX_ROLES).meta({ description });
 }
 
+/** A media type's name without "application/" and in lower case (RFC 6838 §4.2). */
+export function mediaType(description: string) {
+  const pattern = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,62}$/;
+  return shaped(pattern, 'a media type in lower case, without "application/"', { description, examples: ["at+jwt"] });
+}
+
+/** A JWK, read whole by `read`. */
+export function publicKey<T>(read: (jwk: unknown) => Read<T>, description: string) {
+  return z
+    .record(z.string(), z.unknown())
+    .meta({ description })
+    .transform((value, context): T => {
+      const result = read(value);
+      if (result.ok) return result.value;
+      const params: IssueParams = { code: result.code, expected: result.expected };
+      context.issues.push({ code: "custom", input: value, message: result.message, params });
+      return z.NEVER;
+    });
+}
+
 /** What a key or caller is called in logs and on the console. */
 export function identifier(description: string) {
   return shaped(/^[A-Za-z0-9._:@-]{1,64}$/, "an id: letters, digits and ._:@-, at most 64", { description });

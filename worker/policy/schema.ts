@@ -1,11 +1,27 @@
 import * as z from "zod";
 import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { type Algorithm, algorithms } from "./algorithms.ts";
 import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
+import { readJwk } from "./jwk.ts";
+import { readKeySetUrl } from "./key-set-url.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
 import { cwt } from "./schema-cwt.ts";
-import { durationMs, identifier, line, name, reference, roleName, roles, scopes, strict, text } from "./schema-fields.ts";
+import {
+  durationMs,
+  identifier,
+  line,
+  mediaType,
+  name,
+  publicKey,
+  reference,
+  roleName,
+  roles,
+  scopes,
+  strict,
+  text,
+} from "./schema-fields.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 import { readOrigin, readUpstream } from "./upstream.ts";
@@ -23,8 +39,9 @@ export type Kind = (typeof kinds)[number];
 
 export const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 export const kinds = ["user", "service", "device", "agent", "partner"] as const;
-/** Signature algorithms that this version of the core verifies. */
-export const algorithms = ["HS256"] as const;
+
+/** A year and a day, and no duration that 32 bits of seconds could not hold. */
+const MAX_SPAN_MS = 8784 * 3_600_000;
 
 let built: ReturnType<typeof build> | undefined;
 
@@ -182,8 +199,12 @@ function jwt() {
   const audience = line(512, "Audience.").min(1);
   const key = strict({
     kid: line(256, "Key id in the token's header. A key without one serves tokens without one.").min(1).optional(),
-    secret: text(readSecretRef, { description: "Where the shared secret is: env:NAME or file:PATH.", pattern: secretRefPattern }),
+    secret: text(readSecretRef, {
+      description: "Where the shared secret of HS256, HS384 or HS512 is: env:NAME or file:PATH.",
+      pattern: secretRefPattern,
+    }).optional(),
     encoding: z.enum(["utf8", "base64url", "hex"]).default("utf8").meta({ description: "How the secret's bytes are written." }),
+    jwk: publicKey(readJwk, "Or the public key of any other algorithm, as a JWK (RFC 7517).").optional(),
   });
   return strict({
     name: name("What services call it."),
@@ -198,11 +219,39 @@ function jwt() {
       .max(8)
       .default(["HS256"])
       .meta({ description: "Accepted signature algorithms." }),
-    keys: z.array(key).min(1).max(16).meta({ description: "Keys that may have signed; several while they are rotated." }),
+    keys: z
+      .array(key)
+      .min(1)
+      .max(16)
+      .optional()
+      .meta({ description: "Keys that may have signed, each a secret or a jwk; several while they are rotated." }),
+    jwks: text(readKeySetUrl, {
+      description: "Instead of keys: the URL of the issuer's key set (RFC 7517 §5), https only but for loopback.",
+      examples: ["https://id.example/.well-known/jwks.json"],
+    }).optional(),
+    typ: mediaType("Required type in the token's header, such as at+jwt (RFC 9068).").optional(),
+    requireExp: z.boolean().default(true).meta({ description: "Refuse tokens that never expire." }),
+    maxAge: durationMs(1000, MAX_SPAN_MS, "How long after iat a token is taken, whatever its exp.").optional(),
+    maxLifetime: durationMs(1000, MAX_SPAN_MS, "How long a token may be valid: exp less iat.").optional(),
+    verifications: verifications(),
     kind: z.enum(kinds).default("user").meta({ description: "What these callers are." }),
     rolesClaim: line(64, "The claim that names a caller's roles: a list of texts, or one.").min(1).default("roles"),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
   });
+}
+
+function verifications() {
+  return strict({
+    rate: text(readRate, { description: "REQUESTS/WINDOW, as in limits.", pattern: ratePattern, examples: ["50/1s"] }).prefault(
+      "50/1s",
+    ),
+    burst: z.int().min(1).max(100_000).default(100).meta({ description: "How many may come at once after a pause." }),
+  })
+    .prefault({})
+    .meta({
+      description:
+        "How many signatures one client address may have verified; a token that was verified lately costs none. HS256 is free.",
+    });
 }
 
 function apiKey() {
@@ -294,10 +343,10 @@ function readHost(input: string): Read<string> {
   return { ok: false, code: "host_malformed", expected, message: "this is not a host name" };
 }
 
-function readAlgorithm(input: string): Read<(typeof algorithms)[number]> {
+function readAlgorithm(input: string): Read<Algorithm> {
   const known = algorithms.find((algorithm) => algorithm === input);
   if (known !== undefined) return { ok: true, value: known };
-  const message = "this algorithm is not yet supported by this version";
+  const message = "this is no signature algorithm that is taken; their names are case-sensitive, and none is never one of them";
   return { ok: false, code: "algorithm_unsupported", expected: algorithms.join(", "), message };
 }
 

@@ -1,15 +1,15 @@
-import type { CompiledPolicy, PolicyMeta } from "./compiled.ts";
+import type { CompiledPolicy, PolicyMeta, VerificationSecret } from "./compiled.ts";
 
 /** A compiled policy at rest: the image encrypted, the meta in the clear but bound to it. */
 export interface SealedPolicy {
   version: number;
   /** JSON of PolicyMeta. */
   meta: string;
-  /** Format byte, 12 bytes IV, then AES-256-GCM ciphertext and tag. */
+  /** Format byte, 12 bytes IV, then AES-256-GCM ciphertext of the image's length (u32), the image and the secrets' JSON, and tag. */
   image: Uint8Array;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
 const IV_BYTES = 12;
 const utf8 = new TextEncoder();
 
@@ -28,7 +28,7 @@ export async function sealImage(
   const meta = JSON.stringify(compiled.meta);
   const key = await imageKey(keyBase64);
   const additionalData = await boundData(compiled.version, meta);
-  const ciphertext = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, key, new Uint8Array(compiled.image));
+  const ciphertext = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, key, plaintextOf(compiled));
   const image = new Uint8Array(1 + IV_BYTES + ciphertext.byteLength);
   image[0] = FORMAT;
   image.set(iv, 1);
@@ -44,12 +44,27 @@ export async function openImage(keyBase64: string, sealed: SealedPolicy): Promis
   try {
     const key = await imageKey(keyBase64);
     const additionalData = await boundData(sealed.version, sealed.meta);
-    const image = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, key, ciphertext);
+    const plaintext = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, key, ciphertext);
     const meta = JSON.parse(sealed.meta) as PolicyMeta; // authenticated: it is what sealImage wrote
-    return { version: sealed.version, image: new Uint8Array(image), meta };
+    return { version: sealed.version, ...partsOf(new Uint8Array(plaintext)), meta };
   } catch {
     return null; // WebCrypto reports a wrong tag by throwing
   }
+}
+
+function plaintextOf({ image, secrets }: CompiledPolicy): Uint8Array<ArrayBuffer> {
+  const json = utf8.encode(JSON.stringify(secrets));
+  const plaintext = new Uint8Array(4 + image.length + json.length);
+  new DataView(plaintext.buffer).setUint32(0, image.length, true);
+  plaintext.set(image, 4);
+  plaintext.set(json, 4 + image.length);
+  return plaintext;
+}
+
+function partsOf(plaintext: Uint8Array): Pick<CompiledPolicy, "image" | "secrets"> {
+  const end = 4 + new DataView(plaintext.buffer).getUint32(0, true);
+  const secrets = JSON.parse(new TextDecoder().decode(plaintext.subarray(end))) as VerificationSecret[]; // as the meta
+  return { image: plaintext.slice(4, end), secrets };
 }
 
 /** 16 bytes: the SipHash key of limits, the same in every isolate and region of the deployment. */

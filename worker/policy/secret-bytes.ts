@@ -3,21 +3,21 @@ import { secretWeakness } from "./secret-strength.ts";
 
 export type SecretEncoding = "utf8" | "base64url" | "hex";
 
-/** RFC 7518 §3.2: a key for HS256 is at least as long as its hash. */
-const MIN_HMAC_BYTES = 32;
-const expected = `a secret of at least ${MIN_HMAC_BYTES} bytes (RFC 7518 §3.2)`;
-
 /**
  * The bytes of an HMAC secret. Bytes that are read as such (a file) go through the encoding too, unless it is utf8.
  *
+ * @param least bytes that it must have: those of the longest hash that it serves (RFC 7518 §3.2)
+ *
  * Errors: secret_malformed, secret_too_short, secret_weak. None says anything about what the secret is.
  */
-export function hmacKeyBytes(secret: Uint8Array | string, encoding: SecretEncoding): Read<Uint8Array> {
+export function hmacKeyBytes(secret: Uint8Array | string, encoding: SecretEncoding, least = 32): Read<Uint8Array> {
   const bytes = decode(secret, encoding);
   const malformed = `a secret written as ${encoding}`;
   if (bytes === null) return { ok: false, code: "secret_malformed", expected: malformed, message: "this secret cannot be read" };
-  if (bytes.length < MIN_HMAC_BYTES)
+  if (bytes.length < least) {
+    const expected = `a secret of at least ${least} bytes (RFC 7518 §3.2)`;
     return { ok: false, code: "secret_too_short", expected, message: "this secret is too short" };
+  }
   const weakness = secretWeakness(bytes);
   if (weakness === null) return { ok: true, value: bytes };
   return {

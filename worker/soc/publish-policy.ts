@@ -52,7 +52,7 @@ export async function publishPolicy(env: Env, source: string, nowMs: number): Pr
 async function digestOf(keyBase64: string, compiled: CompiledPolicy): Promise<string> {
   const image = compiled.image.slice();
   new DataView(image.buffer).setUint32(HEADER_POLICY, 0, true);
-  const meta = utf8.encode(JSON.stringify({ ...compiled.meta, version: 0 }));
+  const meta = utf8.encode(JSON.stringify([{ ...compiled.meta, version: 0 }, compiled.secrets]));
   const label = utf8.encode("picket policy digest 1");
   const data = new Uint8Array(label.length + image.length + meta.length);
   data.set(label);

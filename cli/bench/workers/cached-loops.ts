@@ -1,0 +1,124 @@
+// Loops of N checks of ES256 tokens inside workerd, timed by the client as core-loops.ts is.
+import { jwtVerify } from "jose";
+import * as abi from "../../../wasm/abi.ts";
+import core from "../../../wasm/build/core.wasm";
+import { Engine } from "../../../worker/engine/engine.ts";
+
+export interface CachedSetup {
+  /** Base64 of the compiled policy. */
+  image: string;
+  jwk: { kty: string };
+  issuer: string;
+  audience: string;
+  tokens: string[];
+  /** Of other callers; in a loop each comes once, and is not known. */
+  fresh: string[];
+}
+
+/** One check in so many is of a token that is not known. */
+const REPEATS = 100;
+const es256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const utf8 = new TextEncoder();
+
+interface Parts {
+  input: Uint8Array<ArrayBuffer>;
+  signature: Uint8Array<ArrayBuffer>;
+}
+
+type Loop = (n: number) => number | Promise<number>;
+
+async function buildLoops({ image, jwk, issuer, audience, tokens, fresh }: CachedSetup): Promise<Map<string, Loop>> {
+  const engine = new Engine(core, { secret: crypto.getRandomValues(new Uint8Array(32)), cells: 1 << 12, samples: 16 });
+  const loaded = engine.load(Uint8Array.from(atob(image), (character) => character.charCodeAt(0)));
+  if (!loaded.ok) throw new Error(`the core refused the image: ${loaded.code}`);
+  const exports = engine.core as typeof engine.core & {
+    token_verify(slot: number, authenticator: number, nowMs: number): number;
+  };
+  const key = await crypto.subtle.importKey("jwk", jwk, es256, false, ["verify"]);
+  const startMs = Date.now();
+  let turn = 0;
+
+  const check = (token: string, nowMs: number) => {
+    engine.request.credential(0, token);
+    return exports.token_verify(0, 0, nowMs);
+  };
+  const known = tokens.map((token) => `Bearer ${token}`);
+  const unknown = fresh.map((token) => `Bearer ${token}`);
+  for (const token of known) {
+    check(token, startMs);
+    engine.remember(0, 0, abi.REASON_NONE, startMs - 60_000);
+  }
+
+  /** A token that is not known: what the gateway does for it. */
+  const verify = async (token: string, nowMs: number): Promise<boolean> => {
+    if (check(token, nowMs) !== abi.VERIFICATION_NEEDED) return false;
+    const { input, signature } = partsOf(token);
+    const good = await crypto.subtle.verify(es256, key, signature, input);
+    engine.request.credential(0, token);
+    engine.remember(0, 0, good ? abi.REASON_NONE : abi.REASON_SIGNATURE_INVALID, nowMs);
+    return exports.token_verify(0, 0, nowMs) === abi.REASON_NONE;
+  };
+
+  const rules = { issuer, audience, algorithms: ["ES256"], requiredClaims: ["exp"] };
+  return new Map<string, Loop>([
+    ["nothing", (n) => n],
+    [
+      "cached",
+      (n) => {
+        let accepted = 0;
+        for (let i = 0; i < n; i++) if (check(known[i % known.length] ?? "", startMs) === abi.REASON_NONE) accepted++;
+        return accepted;
+      },
+    ],
+    [
+      "repeats",
+      async (n) => {
+        // Each turn a little earlier than the one before: nothing that was verified later is known yet.
+        const nowMs = startMs - ++turn;
+        let accepted = 0;
+        for (let i = 0; i < n; i++) {
+          const isNew = i % REPEATS === 0;
+          const token = isNew ? (unknown[i / REPEATS] ?? "") : (known[i % known.length] ?? "");
+          if (isNew ? await verify(token, nowMs) : check(token, nowMs) === abi.REASON_NONE) accepted++;
+        }
+        return accepted;
+      },
+    ],
+    [
+      "jose",
+      async (n) => {
+        let accepted = 0;
+        for (let i = 0; i < n; i++) {
+          await jwtVerify(tokens[i % tokens.length] ?? "", key, rules);
+          accepted++;
+        }
+        return accepted;
+      },
+    ],
+  ]);
+}
+
+function partsOf(authorization: string): Parts {
+  const dot = authorization.lastIndexOf(".");
+  const base64 = authorization
+    .slice(dot + 1)
+    .replaceAll("-", "+")
+    .replaceAll("_", "/");
+  const signature = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  return { input: utf8.encode(authorization.slice("Bearer ".length, dot)), signature };
+}
+
+let loops: Map<string, Loop> | null = null;
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    if (request.method === "POST") {
+      loops = await buildLoops((await request.json()) as CachedSetup);
+      return new Response(null, { status: 204 });
+    }
+    const loop = loops?.get(url.searchParams.get("loop") ?? "");
+    if (loop === undefined) return new Response("no such loop", { status: 404 });
+    return Response.json(await loop(Number(url.searchParams.get("n"))));
+  },
+};
