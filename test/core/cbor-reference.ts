@@ -45,7 +45,9 @@ function isUtf8(bytes: Uint8Array): boolean {
 class Reader {
   at = 0;
   readonly #view: DataView;
-  constructor(readonly bytes: Uint8Array) {
+  readonly bytes: Uint8Array;
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
