@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 /** `npm run fuzz`: the exhaustive runs, of which `npm test` holds a bounded share. Arguments go to each. */
-const programs = ["fuzz-token.ts", "fuzz-image.ts"];
+const programs = ["fuzz-token.ts", "fuzz-cwt.ts", "fuzz-image.ts"];
 
 let failed = 0;
 for (const program of programs) {
