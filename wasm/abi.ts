@@ -2,7 +2,7 @@
 // memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
 // Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 // ---------------------------------------------------------------- bounds on hostile input
 export const MAX_PATH = 4096; // bytes of a request's path, without its query
@@ -17,6 +17,11 @@ export const CREDENTIAL_SLOTS = 4; // header names that may carry a credential, 
 export const MAX_CUSTOM_CLAIMS = 8; // claims that limits refer to (claim:NAME)
 export const MAX_OPERATIONS = 4096;
 export const MAX_SERVICES = 256;
+export const MAX_REVOCATIONS = 4096;
+export const MAX_GRANTS = 1024;
+export const MAX_AUTHENTICATOR_NAME = 63;
+export const MAX_REVOKED_SUBJECT = 255; // bytes of a token id, principal or key id that is revoked
+export const MAX_GRANT_TEXT = 288; // bytes of a grant's authenticator, principal and scopes
 
 // ---------------------------------------------------------------- methods
 export const METHOD_OTHER = 0;
@@ -62,6 +67,8 @@ export const REASON_UPSTREAM_UNREACHABLE = 25; // 502, counted apart from refusa
 export const REASON_UPSTREAM_TIMEOUT = 26; // 504, counted apart from refusals
 export const REASON_POLICY_MISSING = 27; // 503
 export const REASON_CORE_FAULT = 28; // 503
+export const REASON_REVOKED = 30; // 401
+export const REASON_GRANT_EXPIRED = 31; // 403, the scope was granted until less than a day ago
 export const REASON_COUNT = 32;
 
 export const KIND_NONE = 0;
@@ -140,7 +147,15 @@ export const STATS_MARK = 984; // u32 1 = listed in DIRTY
 export const STATS_REQUESTS = 988; // u32 sum of STATS_COUNTS
 export const STATS_SIZE = 1024;
 export const DIRTY = STATS + MAX_OPERATIONS * STATS_SIZE; // u32 × MAX_OPERATIONS: operations with a mark
-export const ARENA = DIRTY + MAX_OPERATIONS * 4; // GCRA tables, samplers: handed out at boot, never returned
+
+// Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
+export const OVERLAY_SLOT_0 = DIRTY + MAX_OPERATIONS * 4;
+export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
+export const OVERLAY_BUCKET_SIZE = 32;
+export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot
+export const OVERLAY_SIZE = OVERLAY_GRANTS + MAX_GRANTS * (MAX_GRANT_TEXT + 32);
+export const OVERLAY_SLOT_1 = OVERLAY_SLOT_0 + OVERLAY_SIZE;
+export const ARENA = OVERLAY_SLOT_1 + OVERLAY_SIZE; // GCRA tables, samplers: handed out at boot, never returned
 
 // ---------------------------------------------------------------- event record: one sampled request
 export const EVENT_ID = 0; // u64
@@ -265,7 +280,8 @@ export const AUTH_KIND = 32; // u32 KIND_*
 export const AUTH_TOLERANCE_S = 36; // u32 clock tolerance
 export const AUTH_CLAIMS_FIRST = 40; // refs → strings: MAX_CUSTOM_CLAIMS names at most, the same list for every authenticator
 export const AUTH_CLAIMS_COUNT = 44;
-export const AUTH_SIZE = 48;
+export const AUTH_NAME = 48; // string: what revocations and grants call it
+export const AUTH_SIZE = 52;
 export const AUTH_JWT = 0;
 export const AUTH_API_KEY = 1;
 export const ALG_HS256 = 0;
@@ -283,7 +299,26 @@ export const API_KEY_KIND = 44; // u32
 export const API_KEY_EXPIRES_MS = 48; // f64, 0 = never
 export const API_KEY_SIZE = 56;
 
-// ---------------------------------------------------------------- what image_load answers (names in worker/engine/names.ts)
+// ---------------------------------------------------------------- overlay: what changes between two policies
+// Header, then the revocations, then the grants. It is written into the image slot that is not in force, and read from there.
+export const OVERLAY_MAGIC = 0x314f4b50; // "PKO1"
+export const OVERLAY_HEADER = 16;
+export const OVERLAY_REVOCATIONS = 4; // u32
+export const OVERLAY_GRANT_COUNT = 8; // u32
+export const ENTRY_KIND = 0; // u32 REVOKED_* or GRANT
+export const ENTRY_AUTHENTICATOR_LENGTH = 4; // u32
+export const ENTRY_SUBJECT_LENGTH = 8; // u32: of the token id, principal, key id; 0 for an issuer
+export const ENTRY_SCOPES_LENGTH = 12; // u32: of a grant's space-separated scopes, else 0
+export const ENTRY_FROM_MS = 16; // f64: revocation: what was issued before is revoked, Infinity = all; grant: its first instant
+export const ENTRY_UNTIL_MS = 24; // f64: its end, exclusive; Infinity = never
+export const ENTRY_TEXT = 32; // the three texts in that order, zeros up to a multiple of 8
+export const REVOKED_TOKEN = 1;
+export const REVOKED_PRINCIPAL = 2;
+export const REVOKED_CREDENTIAL = 3;
+export const REVOKED_ISSUER = 4;
+export const GRANT = 5;
+
+// ---------------------------------------------------------------- what image_load and overlay_load answer (names in worker/engine/names.ts)
 export const LOAD_OK = 0;
 export const LOAD_TOO_SHORT = 1;
 export const LOAD_BAD_MAGIC = 2;

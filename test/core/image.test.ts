@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310100000009000000", // magic, ABI version, policy version
+  "504b54310200000009000000", // magic, ABI version, policy version
   "7001000064efdf9e00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a000000003000000e800000001000000f80000000300000040010000000000004001000000000000", // section directory
@@ -140,6 +140,7 @@ describe("refuses", () => {
     ["operation scopes", abi.SECTION_OPERATIONS, abi.OPERATION_SCOPES_COUNT, [-1, 9999]],
     ["operation limits", abi.SECTION_OPERATIONS, abi.OPERATION_LIMITS_FIRST, [-1]],
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
+    ["authenticator's name", abi.SECTION_AUTHENTICATORS, abi.AUTH_NAME, [-1, 9999]],
     ["audiences", abi.SECTION_AUTHENTICATORS, abi.AUTH_AUDIENCES_COUNT, [-1, 9999]],
     ["keys", abi.SECTION_AUTHENTICATORS, abi.AUTH_KEYS_COUNT, [-1, 9999]],
     ["kid", abi.SECTION_HMAC_KEYS, abi.HMAC_KEY_KID, [-2, 9999]],

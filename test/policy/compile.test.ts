@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "4c226b592e8752dff48aa93290aa22af7547ffdc4e7bfa45073fd60a34a2a389";
+const GOLDEN = "98f68e662c95804da876d672d2690c583c02765e7717186cbdd8f7d6b144df63";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -219,6 +219,7 @@ function expectedImage(policy: Loose) {
     })),
     limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0)),
     authenticators: policy.authenticators.map((one: Loose) => ({
+      name: one.name,
       type: one.type === "jwt" ? abi.AUTH_JWT : abi.AUTH_API_KEY,
       slot: one.type === "jwt" ? 0 : 1 + headers.indexOf((one.header ?? "X-Api-Key").toLowerCase()),
       issuer: one.issuer ?? null,

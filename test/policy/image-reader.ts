@@ -38,6 +38,7 @@ export interface ReadLimit {
 }
 
 export interface ReadAuthenticator {
+  name: string | null;
   type: number;
   slot: number;
   issuer: string | null;
@@ -103,6 +104,7 @@ export function readImage(image: Uint8Array): ReadImage {
     outer: hex(at + abi.HMAC_KEY_OUTER, 32),
   }));
   const authenticators = records(abi.SECTION_AUTHENTICATORS, abi.AUTH_SIZE, (at) => ({
+    name: string(i32(at + abi.AUTH_NAME)),
     type: u32(at + abi.AUTH_TYPE),
     slot: u32(at + abi.AUTH_SLOT),
     issuer: string(i32(at + abi.AUTH_ISSUER)),

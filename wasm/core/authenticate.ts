@@ -4,10 +4,13 @@ import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse } from "./jwt";
+import { tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./jwt";
+import { overlayKinds } from "./overlay";
+import { isRevoked } from "./revocations";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL and _SCOPES where it
- * succeeds. A service without authenticators is public.
+ * succeeds, or fails for no other reason than a revocation. A service without authenticators is public.
  *
  * @returns REASON_*
  */
@@ -43,7 +46,8 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
-  return abi.REASON_NONE;
+  const revoked = overlayKinds != 0 && isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, tokenIssuedMs(), nowMs);
+  return revoked ? abi.REASON_REVOKED : abi.REASON_NONE;
 }
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
@@ -55,7 +59,8 @@ function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, n
   const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
   if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
   else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
-  return abi.REASON_NONE;
+  const revoked = overlayKinds != 0 && isRevoked(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
+  return revoked ? abi.REASON_REVOKED : abi.REASON_NONE;
 }
 
 @inline

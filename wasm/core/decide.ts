@@ -4,8 +4,10 @@ import * as abi from "../abi";
 import { authenticate } from "./authenticate";
 import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
+import { grantEnded } from "./grants";
 import { image, services } from "./image";
 import { limitsTake } from "./limits";
+import { overlayBoot } from "./overlay";
 import { path_normalize, pathChanged } from "./path";
 import { routeMatch, routeOperation, routeService, routeUndocumented } from "./route";
 import { sampleOffer, sampleRecord, samplesBoot, sampleSettle, sampleTicket } from "./samples";
@@ -27,7 +29,8 @@ const counter: usize = memory.data(8, 8);
 let shadow: bool = false;
 
 /**
- * Allots the tables. Reads 32 random bytes, known to nobody outside this isolate, from SCRATCH; the last 16 key the event ids.
+ * Allots the tables. Reads 32 random bytes, known to nobody outside this isolate, from SCRATCH; the first 16 key its own
+ * tables, the last 16 the event ids.
  *
  * @param cells of the limit table, a power of two of at least 16
  * @param samples the largest k of a stratum, 1 … MAX_SAMPLES
@@ -40,6 +43,7 @@ export function core_boot(cells: i32, samples: i32): i32 {
   if (limitTable == 0 || !samplesBoot(samples)) return 2;
   secretLow = load<u64>(abi.SCRATCH, 16);
   secretHigh = load<u64>(abi.SCRATCH, 24);
+  overlayBoot(load<u64>(abi.SCRATCH), load<u64>(abi.SCRATCH, 8));
   memory.fill(abi.SCRATCH, 0, 32);
   booted = true;
   return 0;
@@ -94,9 +98,7 @@ function judge(nowMs: f64): i32 {
   const mode = load<u32>(services + <usize>routeService * abi.SERVICE_SIZE + abi.SERVICE_UNDOCUMENTED_MODE);
   // Only now: who is not authenticated shall not learn which operations there are.
   if (routeUndocumented && mode == abi.UNDOCUMENTED_REFUSE) return abi.REASON_OPERATION_UNKNOWN;
-  if (!scopesSuffice(routeOperation, load<usize>(abi.VERDICT_SCOPES), load<i32>(abi.VERDICT_SCOPES_LENGTH))) {
-    return abi.REASON_SCOPE_MISSING;
-  }
+  if (!scopesSuffice(routeOperation, nowMs)) return grantEnded ? abi.REASON_GRANT_EXPIRED : abi.REASON_SCOPE_MISSING;
   if (!limitsTake(limitTable, routeOperation, nowUs, false)) return abi.REASON_RATE_LIMITED;
   shadow = routeUndocumented && mode == abi.UNDOCUMENTED_REPORT;
   return shadow ? abi.REASON_OPERATION_UNKNOWN : abi.REASON_NONE;

@@ -296,6 +296,7 @@ function checkAuthenticators(): i32 {
     ) return abi.LOAD_BAD_VALUE;
     if (
       !isStringOrNone(load<i32>(at + abi.AUTH_ISSUER)) ||
+      !isString(load<i32>(at + abi.AUTH_NAME)) ||
       !listFits(load<u32>(at + abi.AUTH_AUDIENCES_FIRST), load<u32>(at + abi.AUTH_AUDIENCES_COUNT), abi.SECTION_STRINGS) ||
       !rangeFits(load<u32>(at + abi.AUTH_KEYS_FIRST), load<u32>(at + abi.AUTH_KEYS_COUNT), abi.SECTION_HMAC_KEYS) ||
       !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS)

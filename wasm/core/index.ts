@@ -5,6 +5,7 @@ export { hmac_sha256 } from "./hmac";
 export { image_activate, image_load } from "./image";
 export { json_scan } from "./json";
 export { token_verify } from "./jwt";
+export { overlay_load } from "./overlay";
 export { path_normalize } from "./path";
 export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take, sampler_threshold } from "./sampler";
 export { sample_list, sample_release, sample_resize, sample_take, unsampled_count } from "./samples";

@@ -29,6 +29,8 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_UPSTREAM_TIMEOUT] = "upstream_timeout";
   names[abi.REASON_POLICY_MISSING] = "policy_missing";
   names[abi.REASON_CORE_FAULT] = "core_fault";
+  names[abi.REASON_REVOKED] = "revoked";
+  names[abi.REASON_GRANT_EXPIRED] = "grant_expired";
   return names;
 })();
 
@@ -38,7 +40,7 @@ export const kindNames = ["", "user", "service", "device", "agent", "partner"] a
 
 export const methodNames: readonly string[] = ["OTHER", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Why image_load refused, by LOAD_*. */
+/** Why image_load or overlay_load refused, by LOAD_*. */
 export const loadNames: readonly string[] = [
   "ok",
   "image_too_short",

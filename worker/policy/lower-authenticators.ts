@@ -24,6 +24,7 @@ export function writeAuthenticators(writer: ImageWriter, plan: Plan, secretOf: S
     view.setUint32(abi.AUTH_CLAIMS_FIRST, claims.first, true);
     view.setUint32(abi.AUTH_CLAIMS_COUNT, claims.count, true);
     view.setInt32(abi.AUTH_ISSUER, -1, true);
+    view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
       writeHmacKeys(writer, authenticator, ["authenticators", index], secretOf, findings);
