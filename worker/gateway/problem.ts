@@ -21,6 +21,7 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_API_KEY_UNKNOWN, { status: 401, title: "The API key is not valid" }],
   [abi.REASON_API_KEY_EXPIRED, { status: 401, title: "The API key is not valid" }],
   [abi.REASON_SCOPE_MISSING, { status: 403, title: "The credential does not cover this operation" }],
+  [abi.REASON_GRANT_EXPIRED, { status: 403, title: "The time for which the operation was granted is over" }],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
   [abi.REASON_BODY_REFUSED, { status: 400, title: "A GET or HEAD request must not carry a body" }],
   [abi.REASON_UPSTREAM_UNREACHABLE, { status: 502, title: "The upstream could not be reached" }],
