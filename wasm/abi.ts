@@ -19,6 +19,11 @@ export const MAX_ROLES = 32; // of the whole policy: a caller's roles are bits o
 export const MAX_BINDS = 8; // path parameters of one operation that are bound to the caller
 export const MAX_OPERATIONS = 4096;
 export const MAX_SERVICES = 256;
+export const MAX_REVOCATIONS = 4096;
+export const MAX_GRANTS = 1024;
+export const MAX_AUTHENTICATOR_NAME = 63;
+export const MAX_REVOKED_SUBJECT = 255; // bytes of a token id, principal or key id that is revoked
+export const MAX_GRANT_TEXT = 288; // bytes of a grant's authenticator, principal and scopes
 
 // ---------------------------------------------------------------- methods
 export const METHOD_OTHER = 0;
@@ -68,6 +73,8 @@ export const REASON_POLICY_MISSING = 27; // 503
 export const REASON_CORE_FAULT = 28; // 503
 export const REASON_OBJECT_NOT_OWNED = 29; // 403
 export const REASON_ROLE_MISSING = 30; // 403
+export const REASON_REVOKED = 31; // 401
+export const REASON_GRANT_EXPIRED = 32; // 403, the scope was granted until less than a day ago
 export const REASON_TOKEN_TOO_OLD = 40; // 401
 export const REASON_LIFETIME_TOO_LONG = 41; // 401
 export const REASON_TYPE_REFUSED = 42; // 401
@@ -84,7 +91,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 408; // 25.5 MiB, initial = maximum
+export const MEMORY_PAGES = 432; // 27 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -171,7 +178,15 @@ export const TOKEN_ENTRY_SIZE = 64;
 export const REFUSED_TOKENS = TOKENS + TOKEN_ENTRIES * TOKEN_ENTRY_SIZE;
 export const REFUSED_ENTRIES = 1024; // a power of two
 export const REFUSED_ENTRY_SIZE = 32;
-export const ARENA = REFUSED_TOKENS + REFUSED_ENTRIES * REFUSED_ENTRY_SIZE; // GCRA tables, samplers: handed out at boot, never returned
+
+// Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
+export const OVERLAY_SLOT_0 = REFUSED_TOKENS + REFUSED_ENTRIES * REFUSED_ENTRY_SIZE;
+export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
+export const OVERLAY_BUCKET_SIZE = 32;
+export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot
+export const OVERLAY_SIZE = OVERLAY_GRANTS + MAX_GRANTS * (MAX_GRANT_TEXT + 32);
+export const OVERLAY_SLOT_1 = OVERLAY_SLOT_0 + OVERLAY_SIZE;
+export const ARENA = OVERLAY_SLOT_1 + OVERLAY_SIZE; // GCRA tables, samplers: handed out at boot, never returned
 
 // ---------------------------------------------------------------- event record: one sampled request
 export const EVENT_ID = 0; // u64
@@ -307,7 +322,7 @@ export const AUTH_ROLES_FIRST = 52; // refs → strings: the policy's roles by t
 export const AUTH_ROLES_COUNT = 56;
 export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL
 export const AUTH_SCOPES = 64; // string: space-separated, the scopes of every caller with a derived key; -1 = none
-export const AUTH_NAME = 68; // string: keeps callers of authenticators without an issuer apart
+export const AUTH_NAME = 68; // string: what revocations and grants call it; keeps callers of authenticators without an issuer apart
 export const AUTH_VERIFY_INTERVAL_US = 72; // f64 integer: T of the signatures that one address may have verified by the host
 export const AUTH_VERIFY_TOLERANCE_US = 80; // f64 integer: τ
 export const AUTH_VERIFY_SALT = 88; // u64 hash of the authenticator's name
@@ -351,7 +366,26 @@ export const API_KEY_EXPIRES_MS = 48; // f64, 0 = never
 export const API_KEY_ROLES = 56; // u32 bits
 export const API_KEY_SIZE = 64;
 
-// ---------------------------------------------------------------- what image_load answers (names in worker/engine/names.ts)
+// ---------------------------------------------------------------- overlay: what changes between two policies
+// Header, then the revocations, then the grants. It is written into the image slot that is not in force, and read from there.
+export const OVERLAY_MAGIC = 0x314f4b50; // "PKO1"
+export const OVERLAY_HEADER = 16;
+export const OVERLAY_REVOCATIONS = 4; // u32
+export const OVERLAY_GRANT_COUNT = 8; // u32
+export const ENTRY_KIND = 0; // u32 REVOKED_* or GRANT
+export const ENTRY_AUTHENTICATOR_LENGTH = 4; // u32
+export const ENTRY_SUBJECT_LENGTH = 8; // u32: of the token id, principal, key id; 0 for an issuer
+export const ENTRY_SCOPES_LENGTH = 12; // u32: of a grant's space-separated scopes, else 0
+export const ENTRY_FROM_MS = 16; // f64: revocation: what was issued before is revoked, Infinity = all; grant: its first instant
+export const ENTRY_UNTIL_MS = 24; // f64: its end, exclusive; Infinity = never
+export const ENTRY_TEXT = 32; // the three texts in that order, zeros up to a multiple of 8
+export const REVOKED_TOKEN = 1;
+export const REVOKED_PRINCIPAL = 2;
+export const REVOKED_CREDENTIAL = 3;
+export const REVOKED_ISSUER = 4;
+export const GRANT = 5;
+
+// ---------------------------------------------------------------- what image_load and overlay_load answer (names in worker/engine/names.ts)
 export const LOAD_OK = 0;
 export const LOAD_TOO_SHORT = 1;
 export const LOAD_BAD_MAGIC = 2;

@@ -19,7 +19,8 @@ export class Admin {
     if (!answer.ok) return answer;
     const { status, body } = answer.value;
     const { version, problems, title } = body as { version?: number; problems?: Problem[]; title?: string };
-    if (status === 201 && version !== undefined) return done(version);
+    // 200: a start on the data of an earlier one, whose policy is in force already.
+    if ((status === 200 || status === 201) && version !== undefined) return done(version);
     const message = `The gateway did not take the policy: ${title ?? `status ${status}`}.`;
     return failed(problems === undefined ? message : `${message}\n${problemText(file, problems)}`);
   }

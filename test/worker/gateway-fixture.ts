@@ -8,6 +8,7 @@ import { Isolate, type RegionLink } from "../../worker/gateway/isolate.ts";
 import { compile } from "../../worker/policy/compile.ts";
 import { parsePolicy } from "../../worker/policy/parse.ts";
 import { type SealedPolicy, sealImage } from "../../worker/policy/seal.ts";
+import type { Overlay } from "../../worker/region/overlay.ts";
 import type { Orders, Report } from "../../worker/region/report.ts";
 
 export const key = btoa("k".repeat(32));
@@ -30,6 +31,8 @@ export class FakeRegion implements RegionLink {
   sealed: SealedPolicy | null;
   reports: Report[] = [];
   away = false;
+  /** null = not known to it. */
+  overlays: Overlay | null = { version: 0, bytes: new Uint8Array(0) };
   asked = 0;
   constructor(sealed: SealedPolicy | null) {
     this.sealed = sealed;
@@ -37,11 +40,22 @@ export class FakeRegion implements RegionLink {
   async report(report: Report): Promise<Orders> {
     if (this.away) throw new Error("away");
     this.reports.push(structuredClone(report));
-    return { v: 1, seq: report.seq, policyVersion: this.sealed?.version ?? 0, nextReportMs: 1, samplesPerStratum: 16 };
+    return {
+      v: 1,
+      seq: report.seq,
+      policyVersion: this.sealed?.version ?? 0,
+      overlayGeneration: this.overlays?.version ?? 0,
+      nextReportMs: 1,
+      samplesPerStratum: 16,
+    };
   }
   async policy(): Promise<SealedPolicy | null> {
     if (this.away) throw new Error("away");
     return this.sealed;
+  }
+  async overlay(after: number): Promise<Overlay | null> {
+    if (this.away || this.overlays === null) throw new Error("away");
+    return this.overlays.version > after ? this.overlays : null;
   }
   async policyVersion(): Promise<number> {
     this.asked++;

@@ -223,14 +223,20 @@ describe("the API's description", () => {
       ),
     );
     expect(routes.sort()).toEqual([
+      'delete /_picket/api/v1/grants/{id} 200,400,401,403,404 [{"admin":[]},{"session":[]}]',
+      'delete /_picket/api/v1/revocations/{id} 200,400,401,403,404 [{"admin":[]},{"session":[]}]',
       'delete /_picket/api/v1/session 204,401,403 [{"session":[]}]',
       'get /_picket/api/v1/events 200,400,401 [{"session":[]}]',
+      'get /_picket/api/v1/grants 200,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/live 101,401,403,404,426,503 [{"session":[]}]',
       'get /_picket/api/v1/overview 200,400,401,503 [{"session":[]}]',
       'get /_picket/api/v1/policies/current 200,401,404 [{"session":[]}]',
+      'get /_picket/api/v1/revocations 200,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/session 200,401 [{"session":[]}]',
       "get /_picket/health 200 []",
+      'post /_picket/api/v1/grants 200,201,400,401,403,409,413,422 [{"admin":[]},{"session":[]}]',
       'post /_picket/api/v1/policies 200,201,401,403,409,413,422 [{"admin":[]}]',
+      'post /_picket/api/v1/revocations 200,201,400,401,403,409,413,422 [{"admin":[]},{"session":[]}]',
       "post /_picket/api/v1/session 204,400,401,403,413 []",
       'post /_picket/api/v1/sign-in-links 201,401,403 [{"admin":[]}]',
     ]);

@@ -33,6 +33,10 @@ export let principalLength: i32 = 0;
 export let scopesAddress: usize = 0;
 export let scopesLength: i32 = 0;
 
+/** `jti`; length -1 when the token has none. Set by claimsJudge. */
+export let tokenIdAddress: usize = 0;
+export let tokenIdLength: i32 = -1;
+
 // Claims that limits refer to: {u32 address, i32 length} by custom claim index, length -1 = absent.
 const CUSTOM: usize = memory.data(64, 16);
 
@@ -64,6 +68,11 @@ export function scopesSet(address: usize, length: i32): void {
   scopesLength = length;
 }
 
+export function tokenIdSet(address: usize, length: i32): void {
+  tokenIdAddress = address;
+  tokenIdLength = length;
+}
+
 export function claimSet(index: i32, address: usize, length: i32): void {
   store<u32>(CUSTOM + (<usize>index << 3), address);
   store<i32>(CUSTOM + (<usize>index << 3), length, 4);
@@ -91,14 +100,24 @@ export function claimsJudge(authenticator: usize, nowMs: f64): i32 {
   if (times != abi.REASON_NONE) return times;
   const audience = audienceJudge(authenticator);
   if (audience != abi.REASON_NONE) return audience;
-  if (!isTextOrAbsent(JTI, 3) || !principalRead() || !scopesRead()) return abi.REASON_CLAIMS_MALFORMED;
+  if (!tokenIdRead() || !principalRead() || !scopesRead()) return abi.REASON_CLAIMS_MALFORMED;
   customRead(authenticator);
   return abi.REASON_NONE;
 }
 
-function isTextOrAbsent(key: u64, length: i32): bool {
-  const member = memberKeyed(CLAIMS_MEMBERS, key, length);
-  return member == 0 || memberIsText(member);
+function tokenIdRead(): bool {
+  const member = memberKeyed(CLAIMS_MEMBERS, JTI, 3);
+  tokenIdLength = -1;
+  if (member == 0) return true;
+  if (!memberIsText(member)) return false;
+  tokenIdAddress = memberValue(member);
+  tokenIdLength = memberLength(member);
+  return true;
+}
+
+/** When a token that claimsJudge has let pass was issued, ms; NaN when it does not say. */
+export function tokenIssuedMs(): f64 {
+  return dateOf(IAT, NaN) * 1000;
 }
 
 /**

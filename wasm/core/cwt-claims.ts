@@ -7,7 +7,7 @@ import {
 } from "./cbor";
 import { mapRead, valueAt, valueOf } from "./cbor-map";
 import {
-  claimSet, datesJudge, isAmong, issuerAddress, issuerLength, issuerSet, principalAddress, principalLength, principalSet, scopesSet,
+  claimSet, datesJudge, isAmong, issuerAddress, issuerLength, issuerSet, principalAddress, principalLength, principalSet, scopesSet, tokenIdSet,
 } from "./claims";
 import { deviceId, deviceIdLength } from "./device-key";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
@@ -28,6 +28,12 @@ const SCOPE: usize = 9; // RFC 9200 §8.13
 
 const ABSENT: i32 = -1;
 const MALFORMED: i32 = -2;
+
+/**
+ * When a token that cwtClaimsJudge has let pass was issued, ms; NaN when it does not say, and for devices that make their tokens
+ * themselves: a stolen key would write whatever date helps it past a revocation.
+ */
+export let cwtIssuedMs: f64 = NaN;
 
 /** Reads the claims that fill [at, end), and `iss`, by which an authenticator claims the token; false when they are malformed. */
 export function cwtClaimsRead(at: usize, end: usize): bool {
@@ -52,13 +58,17 @@ function textOf(key: usize, type: i32): i32 {
 export function cwtClaimsJudge(authenticator: usize, nowMs: f64): i32 {
   const expires = dateOf(EXP, Infinity);
   const notBefore = dateOf(NBF, -Infinity);
-  if (isNaN(expires) || isNaN(notBefore) || isNaN(dateOf(IAT, Infinity))) return abi.REASON_CLAIMS_MALFORMED;
+  const issued = dateOf(IAT, Infinity);
+  if (isNaN(expires) || isNaN(notBefore) || isNaN(issued)) return abi.REASON_CLAIMS_MALFORMED;
   const times = datesJudge(authenticator, expires, notBefore, nowMs);
   if (times != abi.REASON_NONE) return times;
   const audience = audienceJudge(authenticator);
   if (audience != abi.REASON_NONE) return audience;
-  if (textOf(CTI, BYTES) == MALFORMED) return abi.REASON_CLAIMS_MALFORMED;
+  const idLength = textOf(CTI, BYTES);
+  if (idLength == MALFORMED) return abi.REASON_CLAIMS_MALFORMED;
+  tokenIdSet(contentAddress, idLength);
   const isDerived = (load<u32>(authenticator, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0;
+  cwtIssuedMs = isDerived || !isFinite(issued) ? NaN : issued * 1000;
   return isDerived ? deviceRead(authenticator) : callerRead(authenticator);
 }
 

@@ -5,8 +5,10 @@ import { authenticate } from "./authenticate";
 import { bindsHold } from "./bind";
 import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
+import { grantEnded } from "./grants";
 import { image, services } from "./image";
 import { limitsTake, verificationTake } from "./limits";
+import { overlayBoot } from "./overlay";
 import { path_normalize, pathChanged } from "./path";
 import { rolesSuffice } from "./roles";
 import { routeMatch, routeOperation, routeService, routeUndocumented } from "./route";
@@ -30,8 +32,8 @@ const counter: usize = memory.data(8, 8);
 let shadow: bool = false;
 
 /**
- * Allots the tables. Reads 32 random bytes, known to nobody outside this isolate, from SCRATCH: the first 16 key the token
- * cache, the last 16 the event ids.
+ * Allots the tables. Reads 32 random bytes, known to nobody outside this isolate, from SCRATCH; the first 16 key its own
+ * tables, the last 16 the event ids.
  *
  * @param cells of the limit table, a power of two of at least 16
  * @param samples the largest k of a stratum, 1 … MAX_SAMPLES
@@ -45,6 +47,7 @@ export function core_boot(cells: i32, samples: i32): i32 {
   tokenCacheBoot(abi.SCRATCH);
   secretLow = load<u64>(abi.SCRATCH, 16);
   secretHigh = load<u64>(abi.SCRATCH, 24);
+  overlayBoot(load<u64>(abi.SCRATCH), load<u64>(abi.SCRATCH, 8));
   memory.fill(abi.SCRATCH, 0, 32);
   booted = true;
   return 0;
@@ -102,11 +105,8 @@ function judge(nowMs: f64): i32 {
   const mode = load<u32>(services + <usize>routeService * abi.SERVICE_SIZE + abi.SERVICE_UNDOCUMENTED_MODE);
   // Only now: who is not authenticated shall not learn which operations there are.
   if (routeUndocumented && mode == abi.UNDOCUMENTED_REFUSE) return abi.REASON_OPERATION_UNKNOWN;
-  const roles = load<u32>(abi.VERDICT_ROLES);
-  if (!scopesSuffice(routeOperation, load<usize>(abi.VERDICT_SCOPES), load<i32>(abi.VERDICT_SCOPES_LENGTH), roles)) {
-    return abi.REASON_SCOPE_MISSING;
-  }
-  if (!rolesSuffice(routeOperation, roles)) return abi.REASON_ROLE_MISSING;
+  if (!scopesSuffice(routeOperation, nowMs)) return grantEnded ? abi.REASON_GRANT_EXPIRED : abi.REASON_SCOPE_MISSING;
+  if (!rolesSuffice(routeOperation, load<u32>(abi.VERDICT_ROLES))) return abi.REASON_ROLE_MISSING;
   if (!bindsHold(routeOperation)) return abi.REASON_OBJECT_NOT_OWNED;
   if (!limitsTake(limitTable, routeOperation, nowUs, false)) return abi.REASON_RATE_LIMITED;
   shadow = routeUndocumented && mode == abi.UNDOCUMENTED_REPORT;

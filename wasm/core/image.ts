@@ -50,6 +50,16 @@ export function image_load(slot: i32, length: i32): i32 {
   return code;
 }
 
+/**
+ * Lends `slot` for something that is no image, which is then not to be activated any more. Its address; 0 when the slot is
+ * in force, or none.
+ */
+export function idleSlot(slot: i32): usize {
+  if (<u32>slot > 1 || image == slotAddress(slot)) return 0;
+  checkedSlots &= ~(1 << slot);
+  return slotAddress(slot);
+}
+
 /** Puts the image of `slot` in force. A slot whose last image_load was not LOAD_OK changes nothing. */
 export function image_activate(slot: i32): void {
   if (<u32>slot > 1 || (checkedSlots & (1 << slot)) == 0) return;
@@ -98,4 +108,10 @@ export function stringLength(index: i32): i32 {
 @inline
 export function refAt(index: i32): i32 {
   return load<i32>(refs + (<usize>index << 2));
+}
+
+/** String that is the authenticator's name. */
+@inline
+export function authenticatorName(index: i32): i32 {
+  return load<i32>(authenticators + <usize>index * abi.AUTH_SIZE, abi.AUTH_NAME);
 }

@@ -7,6 +7,7 @@ export { hmac_sha256 } from "./hmac";
 export { image_activate, image_load } from "./image";
 export { json_scan } from "./json";
 export { compact_verify, token_remember, token_verify } from "./jwt";
+export { overlay_load } from "./overlay";
 export { path_normalize } from "./path";
 export { route_match } from "./route";
 export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take, sampler_threshold } from "./sampler";

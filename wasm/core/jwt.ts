@@ -12,7 +12,7 @@ import { CLAIMS_JSON, CLAIMS_MEMBERS, SIGNATURE } from "./scratch";
 import { tokenDistrust, tokenRecall, tokenTrust } from "./token-cache";
 import { objectRead, partEnd } from "./token-part";
 
-export { claimAddress, claimLength, principalAddress, principalLength, scopesAddress, scopesLength } from "./claims";
+export { claimAddress, claimLength, principalAddress, principalLength, scopesAddress, scopesLength, tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./claims";
 
 const SIGNATURE_LENGTH: i32 = 32;
 

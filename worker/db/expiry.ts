@@ -28,3 +28,11 @@ export function deleteExpiredSignIns(db: D1Database, nowMs: number): D1PreparedS
     db.prepare("DELETE FROM sign_in_links WHERE expires_ms <= ?1").bind(nowMs),
   ];
 }
+
+/** Revocations and grants that are over. A grant stays a day longer: a refusal may still say that it ended. */
+export function deleteExpiredOverlay(db: D1Database, nowMs: number): D1PreparedStatement[] {
+  return [
+    db.prepare("DELETE FROM revocations WHERE expires_ms <= ?1").bind(nowMs),
+    db.prepare("DELETE FROM grants WHERE until_ms <= ?1 - 86400000").bind(nowMs),
+  ];
+}

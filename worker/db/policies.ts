@@ -47,3 +47,8 @@ export async function insertPolicy(db: D1Database, policy: PolicyRow & { source:
     .run();
   return result.meta.changes === 1;
 }
+
+/** Text of the newest policy as it was published; null when none was. */
+export function readPolicySource(db: Pick<D1Database, "prepare">): Promise<string | null> {
+  return db.prepare("SELECT source FROM policies ORDER BY version DESC LIMIT 1").first<string>("source");
+}

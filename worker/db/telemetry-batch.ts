@@ -1,5 +1,6 @@
 import { addEvents, type EventRow } from "./events.ts";
 import { addLatency, type LatencyRow } from "./latency.ts";
+import { generationIn, selectOverlayGeneration } from "./overlay-generation.ts";
 import { selectNewestVersion } from "./policies.ts";
 import { advanceRegion, type BatchHead, selectBatchSeq } from "./regions.ts";
 import { addRollups, type RollupRow } from "./rollups.ts";
@@ -19,6 +20,8 @@ export interface BatchOutcome {
   rowsWritten: number | null;
   /** Newest policy version, 0 = none; null when it was not read. */
   policyVersion: number | null;
+  /** Generation of revocations and grants; null when it was not read. */
+  overlayGeneration: number | null;
 }
 
 /** Rows that the batch writes: one for each, since no telemetry table has a second index, and one for the region. */
@@ -35,13 +38,15 @@ export async function writeBatch(db: D1Database, batch: TelemetryBatch): Promise
     ...addLatency(db, batch.latency),
     ...addEvents(db, batch.events),
     selectNewestVersion(db),
+    selectOverlayGeneration(db),
   ];
   try {
     const results = await db.batch<{ version: number | null }>(statements);
     const rowsWritten = results.reduce((sum, result) => sum + result.meta.rows_written, 0);
-    return { rowsWritten, policyVersion: results.at(-1)?.results[0]?.version ?? 0 };
+    const policyVersion = results.at(-2)?.results[0]?.version ?? 0;
+    return { rowsWritten, policyVersion, overlayGeneration: generationIn(results.at(-1)) };
   } catch (error) {
-    if (await isApplied(db, batch.head)) return { rowsWritten: null, policyVersion: null };
+    if (await isApplied(db, batch.head)) return { rowsWritten: null, policyVersion: null, overlayGeneration: null };
     throw error;
   }
 }

@@ -6,6 +6,7 @@ export interface CoreExports {
   core_boot(cells: number, samples: number): number;
   image_load(slot: number, length: number): number;
   image_activate(slot: number): void;
+  overlay_load(slot: number, length: number): number;
   decide(nowMs: number): number;
   settle(
     ticket: number,

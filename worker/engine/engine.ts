@@ -31,6 +31,7 @@ export class Engine {
   #core!: CoreExports;
   #slot = 0;
   #image: Uint8Array | null = null;
+  #overlay: Uint8Array | null = null;
   #request!: RequestRecord;
   #verdict!: VerdictRecord;
   #samples: number;
@@ -65,6 +66,18 @@ export class Engine {
     this.#core.image_activate(slot);
     this.#slot = slot;
     this.#image = image;
+    return { ok: true };
+  }
+
+  /** Puts revocations and grants (overlay-bytes.ts) in force, whatever the policy is; refused ones leave those in force untouched. */
+  loadOverlay(overlay: Uint8Array): LoadResult {
+    if (overlay.length > abi.IMAGE_SIZE) return { ok: false, code: "image_bad_length" };
+    const slot = this.#slot ^ 1;
+    const base = slot === 0 ? abi.IMAGE_SLOT_0 : abi.IMAGE_SLOT_1;
+    new Uint8Array(this.#core.memory.buffer, base, abi.IMAGE_SIZE).set(overlay);
+    const code = this.#core.overlay_load(slot, overlay.length);
+    if (code !== abi.LOAD_OK) return { ok: false, code: loadNames[code] ?? "image_bad_value" };
+    this.#overlay = overlay;
     return { ok: true };
   }
 
@@ -143,6 +156,8 @@ export class Engine {
     this.#options = { ...this.#options, secret };
     this.#start();
     this.#core.sample_resize(this.#samples);
+    // First what is revoked: no request shall be decided without it.
+    if (this.#overlay !== null) this.loadOverlay(this.#overlay);
     if (image !== null) this.load(image);
   }
 }

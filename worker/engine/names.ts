@@ -37,6 +37,8 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_TYPE_REFUSED] = "token_type_refused";
   names[abi.REASON_VERIFICATION_LIMITED] = "verification_limited";
   names[abi.REASON_KEYS_UNAVAILABLE] = "keys_unavailable";
+  names[abi.REASON_REVOKED] = "revoked";
+  names[abi.REASON_GRANT_EXPIRED] = "grant_expired";
   return names;
 })();
 
@@ -46,7 +48,7 @@ export const kindNames = ["", "user", "service", "device", "agent", "partner"] a
 
 export const methodNames: readonly string[] = ["OTHER", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Why image_load refused, by LOAD_*. */
+/** Why image_load or overlay_load refused, by LOAD_*. */
 export const loadNames: readonly string[] = [
   "ok",
   "image_too_short",

@@ -1,12 +1,19 @@
 import type { Engine } from "../engine/engine.ts";
 import type { CompiledPolicy, PolicyMeta } from "../policy/compiled.ts";
 import { openImage, type SealedPolicy } from "../policy/seal.ts";
+import type { Overlay } from "../region/overlay.ts";
 import type { Orders } from "../region/report.ts";
 import { Reporter, type Send } from "./reporter.ts";
 import { type PolicyKeys, Verifier, workerIo } from "./verifier.ts";
 
-/** After so long without orders an isolate asks which policy is newest before it decides. */
-const MAX_SILENCE_MS = 10_000;
+/**
+ * After so long without orders an isolate asks what is newest before it decides: a revocation is in force everywhere within two seconds,
+ * also where requests are rare. A region that makes its isolates report less often is allowed as much longer.
+ */
+const MAX_SILENCE_MS = 1_500;
+const SILENCE_BEHIND_REPORT_MS = 500;
+/** A region that did not answer is asked again after so long, so that it does not slow every request. */
+const ASK_AGAIN_MS = 10_000;
 /** A cold start waits so long for its policy; one that has a policy waits so long to hear of a newer one. */
 const FIRST_POLICY_TIMEOUT_MS = 5_000;
 const REFRESH_TIMEOUT_MS = 500;
@@ -18,6 +25,8 @@ export interface RegionLink {
   report: Send;
   policy(): Promise<SealedPolicy | null>;
   policyVersion(): Promise<number>;
+  /** Revocations and grants, null when those of generation `after` are the newest. Throws when they are not known. */
+  overlay(after: number): Promise<Overlay | null>;
 }
 
 /** What one isolate keeps between requests: the core, the policy in force, and the reports under way. */
@@ -29,7 +38,9 @@ export class Isolate {
   readonly #reporter: Reporter;
   #meta: PolicyMeta | null = null;
   #policy: PolicyKeys | null = null;
-  #confirmedMs = 0;
+  #overlayGeneration = 0;
+  /** Until when what is in force counts as the newest. */
+  #freshUntilMs = 0;
   #scheduledMs = 0;
 
   /** @param id 16 hex digits, drawn at random */
@@ -50,17 +61,22 @@ export class Isolate {
     return this.#policy;
   }
 
-  /** True when the policy may be older than the region's: at the first request, and after a long silence. */
+  /** True when policy and revocations may be older than the region's: at the first request, and after a silence. */
   isStale(nowMs: number): boolean {
-    return nowMs - this.#confirmedMs > MAX_SILENCE_MS;
+    return nowMs > this.#freshUntilMs;
   }
 
-  /** Asks for the newest policy. The last good one stays when the region cannot be reached or the new one is not sound. */
+  /**
+   * Asks for the newest policy and revocations. The last good ones stay when the region cannot be reached or the new ones are not
+   * sound; an isolate without any gets no policy before it has the revocations.
+   */
   async refresh(link: RegionLink, nowMs: number): Promise<void> {
     const timeoutMs = this.#meta === null ? FIRST_POLICY_TIMEOUT_MS : REFRESH_TIMEOUT_MS;
-    await Promise.race([this.#refresh(link, nowMs), new Promise((resolve) => setTimeout(resolve, timeoutMs))]);
-    // A region that is away is asked again only after another silence, so that it does not slow every request.
-    if (this.#meta !== null) this.#confirmedMs = nowMs;
+    const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), timeoutMs));
+    const answered = await Promise.race([this.#refresh(link, nowMs), late]);
+    if (this.#meta === null) return;
+    if (answered) this.#confirm(nowMs);
+    else this.#freshUntilMs = nowMs + ASK_AGAIN_MS;
   }
 
   /**
@@ -85,17 +101,44 @@ export class Isolate {
 
   async #obey(orders: Orders, region: RegionLink, nowMs: number): Promise<void> {
     this.engine.resizeSample(orders.samplesPerStratum);
+    if (orders.overlayGeneration > this.#overlayGeneration) await this.#tryOverlay(region);
     if (orders.policyVersion > (this.#meta?.version ?? 0)) await this.#fetchPolicy(region, nowMs);
-    this.#confirmedMs = nowMs;
+    if (orders.overlayGeneration <= this.#overlayGeneration) this.#confirm(nowMs);
   }
 
-  async #refresh(link: RegionLink, nowMs: number): Promise<void> {
+  /** @param nowMs before the region was asked: what it has learnt since is not known here */
+  #confirm(nowMs: number): void {
+    this.#freshUntilMs = nowMs + Math.max(MAX_SILENCE_MS, this.#reporter.intervalMs + SILENCE_BEHIND_REPORT_MS);
+  }
+
+  /** False when the region did not say what is newest. */
+  async #refresh(link: RegionLink, nowMs: number): Promise<boolean> {
     try {
-      const version = await link.policyVersion();
+      const [version] = await Promise.all([link.policyVersion(), this.#fetchOverlay(link)]);
       if (version > (this.#meta?.version ?? 0)) await this.#fetchPolicy(link, nowMs);
+      return true;
     } catch (error) {
       console.error(`policy refresh failed: ${error instanceof Error ? error.message : "unknown error"}`);
+      return false;
     }
+  }
+
+  async #tryOverlay(link: RegionLink): Promise<void> {
+    try {
+      await this.#fetchOverlay(link);
+    } catch (error) {
+      // What is in force stays so; the next request asks again before it decides.
+      console.error(`no newer revocations: ${error instanceof Error ? error.message : "unknown error"}`);
+    }
+  }
+
+  /** Throws when the region does not know the revocations, or the core refuses them. */
+  async #fetchOverlay(link: RegionLink): Promise<void> {
+    const overlay = await link.overlay(this.#overlayGeneration);
+    if (overlay === null || overlay.version <= this.#overlayGeneration) return;
+    const loaded = this.engine.loadOverlay(overlay.bytes);
+    if (!loaded.ok) throw new Error(`revocations ${overlay.version} were refused by the core: ${loaded.code}`);
+    this.#overlayGeneration = overlay.version;
   }
 
   async #fetchPolicy(link: RegionLink, nowMs: number): Promise<void> {

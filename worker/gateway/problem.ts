@@ -23,6 +23,7 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_SCOPE_MISSING, { status: 403, title: "The credential does not cover this operation" }],
   [abi.REASON_ROLE_MISSING, { status: 403, title: "The caller has no role that covers this operation" }],
   [abi.REASON_OBJECT_NOT_OWNED, { status: 403, title: "The object is not the caller's own" }],
+  [abi.REASON_GRANT_EXPIRED, { status: 403, title: "The time for which the operation was granted is over" }],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
   [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new tokens from this address" }],
   [abi.REASON_KEYS_UNAVAILABLE, { status: 503, title: "The issuer's keys cannot be fetched" }],

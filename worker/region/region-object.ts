@@ -1,14 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import type { SealedRow } from "../db/policies.ts";
+import { readSealedPolicy, type SealedRow } from "../db/policies.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
 import { Flusher } from "./flusher.ts";
 import { Journal } from "./journal.ts";
 import { type Accounts, Ledger } from "./ledger.ts";
 import { acceptLive, broadcast, LiveFeed } from "./live.ts";
+import { NewestCache } from "./newest-cache.ts";
 import { reportIntervalMs, SampleSize } from "./orders.ts";
+import { type Overlay, OverlayShelf, readOverlayBytes } from "./overlay.ts";
 import type { PendingRows } from "./pending.ts";
 import { eventAllowance } from "./plan-batch.ts";
-import { PolicyCache } from "./policy-cache.ts";
 import { PolicyShelf } from "./policy-shelf.ts";
 import type { PulseStep } from "./pulse.ts";
 import { type Orders, REPORT_VERSION, type Report } from "./report.ts";
@@ -57,8 +58,10 @@ export class RegionObject extends DurableObject<Env> {
   readonly #region: string;
   readonly #regions: number;
   readonly #flusher: Flusher;
-  readonly #policies = new PolicyCache();
+  readonly #policies = new NewestCache<SealedRow>(readSealedPolicy);
   readonly #shelf: PolicyShelf;
+  readonly #overlays = new NewestCache<Overlay>(readOverlayBytes);
+  readonly #overlayShelf: OverlayShelf;
   readonly #feed = new LiveFeed();
   readonly #sampleSize = new SampleSize();
   #alarmAtMs: number | null = null;
@@ -76,6 +79,9 @@ export class RegionObject extends DurableObject<Env> {
     this.#shelf = new PolicyShelf(context.storage.sql);
     const policy = this.#shelf.read();
     if (policy) this.#adopt(policy);
+    this.#overlayShelf = new OverlayShelf(context.storage.sql);
+    const overlay = this.#overlayShelf.read();
+    if (overlay) this.#overlays.restore(overlay);
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -109,6 +115,24 @@ export class RegionObject extends DurableObject<Env> {
   async policyPublished(version: number): Promise<void> {
     this.#policies.learn(version);
     await this.policy();
+  }
+
+  /**
+   * Revocations and grants, null when the asker's are the newest. While D1 is away the newest that this object has seen. Throws when it
+   * has seen none: who has no list must not decide without it.
+   */
+  async overlay(after: number): Promise<Overlay | null> {
+    const checked = this.#checkOverlay();
+    // Only who is known to be behind waits for D1: there may be a request that waits for this answer.
+    if (this.#overlays.isBehind) await checked;
+    const { current } = this.#overlays;
+    if (current === null) throw new Error("the revocations are not known yet");
+    return current.version > after ? current : null;
+  }
+
+  async overlayChanged(generation: number): Promise<void> {
+    this.#overlays.learn(generation);
+    await this.#checkOverlay();
   }
 
   async health(): Promise<RegionHealth> {
@@ -150,6 +174,7 @@ export class RegionObject extends DurableObject<Env> {
     if (outcome) {
       this.#sampleSize.observe(eventAllowance(this.ledger.budget, BEAT_MS, this.now()));
       await this.#learn(outcome.policyVersion);
+      if ((outcome.overlayGeneration ?? 0) > this.#overlays.version) await this.overlayChanged(outcome.overlayGeneration ?? 0);
     }
     this.#wake(this.now());
   }
@@ -167,11 +192,21 @@ export class RegionObject extends DurableObject<Env> {
     this.#shelf.put(policy);
   }
 
+  async #checkOverlay(): Promise<void> {
+    try {
+      const changed = await this.#overlays.refresh(this.db, this.now());
+      if (changed && this.#overlays.current) this.#overlayShelf.put(this.#overlays.current);
+    } catch (error) {
+      console.warn(`region: no revocations from D1 (${error instanceof Error ? error.message : "unknown error"})`);
+    }
+  }
+
   #orders(seq: number): Orders {
     return {
       v: REPORT_VERSION,
       seq,
       policyVersion: this.#policies.version,
+      overlayGeneration: this.#overlays.version,
       nextReportMs: reportIntervalMs(this.ledger.activeIsolates),
       samplesPerStratum: this.#sampleSize.perStratum,
     };

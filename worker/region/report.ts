@@ -88,6 +88,8 @@ export interface Orders {
   seq: number;
   /** Newest policy; fetch it when it is not the one in force. 0 = none yet. */
   policyVersion: number;
+  /** Newest revocations and grants; fetch them when it is not the one in force. 0 = there are none. */
+  overlayGeneration: number;
   /** Wait so long before the next report. */
   nextReportMs: number;
   /** k of each stratum for the next report. */

@@ -1,4 +1,4 @@
-import { deleteExpiredSignIns, deleteExpiredTelemetry } from "../db/expiry.ts";
+import { deleteExpiredOverlay, deleteExpiredSignIns, deleteExpiredTelemetry } from "../db/expiry.ts";
 import { selectNewestPolicy } from "../db/policies.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
 
@@ -16,13 +16,14 @@ export interface Retained {
 }
 
 /**
- * The daily clean-up: telemetry older than the policy's retainDays, and sign-ins that are over. Bounded by the half of
+ * The daily clean-up: telemetry older than the policy's retainDays, and sign-ins, revocations and
+ * grants that are over. Bounded by the half of
  * rowsPerDay that the regions leave for deletes.
  */
 export async function retain(env: Pick<Env, "DB">, nowMs: number): Promise<Retained> {
   const { retainDays, rowsPerDay } = await telemetrySettings(env.DB);
   let rowsWritten = 0;
-  for (const result of await env.DB.batch(deleteExpiredSignIns(env.DB, nowMs))) {
+  for (const result of await env.DB.batch([...deleteExpiredSignIns(env.DB, nowMs), ...deleteExpiredOverlay(env.DB, nowMs)])) {
     rowsWritten += result.meta.rows_written;
   }
   const beforeMs = nowMs - retainDays * DAY_MS;

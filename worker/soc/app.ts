@@ -2,11 +2,13 @@ import { HTTPException } from "hono/http-exception";
 import packageJson from "../../package.json";
 import { serveAsset } from "./assets.ts";
 import { events } from "./events.ts";
+import { grants } from "./grants.ts";
 import { createHealth } from "./health.ts";
 import { live } from "./live.ts";
 import { overview } from "./overview.ts";
 import { policies } from "./policies.ts";
 import { problem } from "./problem.ts";
+import { revocations } from "./revocations.ts";
 import { createRouter } from "./router.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { sessions } from "./sessions.ts";
@@ -24,6 +26,8 @@ export function createSoc(now: () => number) {
     .route("/", overview)
     .route("/", events)
     .route("/", policies)
+    .route("/", revocations)
+    .route("/", grants)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });

@@ -34,6 +34,19 @@ export const requireAdmin: Guard = async (c, next) => {
   return problem(c, 401, "admin_token_invalid");
 };
 
+/** How a description says requireOperator. */
+export const operatorSecurity: Record<string, string[]>[] = [{ admin: [] }, { session: [] }];
+
+/** Lets the administrator pass, and signed-in callers. */
+export const requireOperator: Guard = (c, next) =>
+  c.req.header("Authorization") === undefined ? requireSession(c, next) : requireAdmin(c, next);
+
+/** Whom requireOperator let pass, as a row that was made then says it: a session by the beginning of what D1 keeps of it. */
+export async function operatorName(c: SocContext): Promise<string> {
+  if (c.req.header("Authorization") !== undefined) return "administrator";
+  return `session ${(await tokenHash(getCookie(c, SESSION_COOKIE) ?? "")).slice(0, 8)}`;
+}
+
 /**
  * Keeps other sites' pages out (with SameSite=Strict this is the second lock). A browser sends Origin with every POST, DELETE and
  * WebSocket; only a caller that is no browser, and so carries no cookie of ours, may come without.

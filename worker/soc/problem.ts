@@ -5,7 +5,11 @@ import type { SocContext } from "./soc-env.ts";
 /** Every code of the console's API, with its title. Stable: scripts rely on the codes. */
 const titles = {
   admin_token_invalid: "The administrator's token is missing or wrong",
+  authenticator_unknown: "The policy in force has no such authenticator",
   body_too_large: "The request's body is too large",
+  credential_unknown: "The authenticator has no API key of that id",
+  grant_unknown: "There is no such grant",
+  grants_full: "As many grants are open as there may be: take some back",
   internal_error: "The request could not be handled",
   not_found: "There is nothing at this address",
   origin_mismatch: "The request comes from another site",
@@ -13,6 +17,10 @@ const titles = {
   policy_invalid: "The policy has problems",
   policy_missing: "No policy was published yet",
   policy_contended: "Other policies were published at the same time; try again",
+  revocation_mismatch: "The authenticator does not take that kind of credential",
+  revocation_unknown: "There is no such revocation",
+  revocations_full:
+    "As many revocations are in force as there may be: revoke everything issued before an instant instead (kind issuer)",
   region_unknown: "There is no such region",
   region_unavailable: "The region does not answer",
   request_invalid: "The request is not what the API's description says",

@@ -1,0 +1,75 @@
+import * as abi from "../../wasm/abi.ts";
+
+export interface OverlayRevocation {
+  kind: RevocationKind;
+  authenticator: string;
+  /** Token id, principal or key id; "" for an issuer. */
+  subject: string;
+  /** What was issued before is revoked; Infinity = whenever it was issued. */
+  beforeMs: number;
+  /** Infinity = never. */
+  expiresMs: number;
+}
+
+export interface OverlayGrant {
+  authenticator: string;
+  principal: string;
+  scopes: readonly string[];
+  fromMs: number;
+  untilMs: number;
+}
+
+export const revocationKinds = ["token", "principal", "credential", "issuer"] as const;
+export type RevocationKind = (typeof revocationKinds)[number];
+
+const kindCodes: Readonly<Record<RevocationKind, number>> = {
+  token: abi.REVOKED_TOKEN,
+  principal: abi.REVOKED_PRINCIPAL,
+  credential: abi.REVOKED_CREDENTIAL,
+  issuer: abi.REVOKED_ISSUER,
+};
+
+const utf8 = new TextEncoder();
+
+/** Revocations and grants as the core's overlay_load reads them (layout in wasm/abi.ts). Too many or too long, the core refuses. */
+export function overlayBytes(revocations: readonly OverlayRevocation[], grants: readonly OverlayGrant[]): Uint8Array {
+  const entries = [
+    ...revocations.map((one) => entry(kindCodes[one.kind], one.authenticator, one.subject, "", one.beforeMs, one.expiresMs)),
+    ...grants.map((one) => entry(abi.GRANT, one.authenticator, one.principal, one.scopes.join(" "), one.fromMs, one.untilMs)),
+  ];
+  const bytes = new Uint8Array(entries.reduce((sum, one) => sum + one.length, abi.OVERLAY_HEADER));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, abi.OVERLAY_MAGIC, true);
+  view.setUint32(abi.OVERLAY_REVOCATIONS, revocations.length, true);
+  view.setUint32(abi.OVERLAY_GRANT_COUNT, grants.length, true);
+  let at = abi.OVERLAY_HEADER;
+  for (const one of entries) {
+    bytes.set(one, at);
+    at += one.length;
+  }
+  return bytes;
+}
+
+function entry(
+  kind: number,
+  authenticator: string,
+  subject: string,
+  scopes: string,
+  fromMs: number,
+  untilMs: number,
+): Uint8Array {
+  const texts = [authenticator, subject, scopes].map((text) => utf8.encode(text));
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  const bytes = new Uint8Array(abi.ENTRY_TEXT + Math.ceil(length / 8) * 8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(abi.ENTRY_KIND, kind, true);
+  view.setFloat64(abi.ENTRY_FROM_MS, fromMs, true);
+  view.setFloat64(abi.ENTRY_UNTIL_MS, untilMs, true);
+  let at = abi.ENTRY_TEXT;
+  for (const [index, text] of texts.entries()) {
+    view.setUint32(abi.ENTRY_AUTHENTICATOR_LENGTH + 4 * index, text.length, true);
+    bytes.set(text, at);
+    at += text.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,49 @@
+import { type OverlayRows, readOverlay } from "../db/overlay.ts";
+import { selectOverlayGeneration } from "../db/overlay-generation.ts";
+import { FOREVER_MS } from "../db/revocations.ts";
+import { overlayBytes } from "../engine/overlay-bytes.ts";
+
+/** Revocations and grants of one generation, as the core reads them. */
+export interface Overlay {
+  /** The generation; 0 = there was never any. */
+  version: number;
+  bytes: Uint8Array;
+}
+
+/** The newest overlay; null when it is of generation `known`: then nothing but that number was read. */
+export async function readOverlayBytes(db: D1Database, nowMs: number, known: number): Promise<Overlay | null> {
+  if ((await selectOverlayGeneration(db).first<number>("generation")) === known) return null;
+  return encodeOverlay(await readOverlay(db, nowMs));
+}
+
+export function encodeOverlay({ generation, revocations, grants }: OverlayRows): Overlay {
+  const bytes = overlayBytes(
+    revocations.map((row) => ({ ...row, beforeMs: endless(row.beforeMs), expiresMs: endless(row.expiresMs) })),
+    grants.map((row) => ({ ...row, scopes: row.scopes.split(" ") })),
+  );
+  return { version: generation, bytes };
+}
+
+function endless(ms: number): number {
+  return ms >= FOREVER_MS ? Number.POSITIVE_INFINITY : ms;
+}
+
+/** The last overlay, kept in the object's own storage, so that a restart while D1 is away forgets no revocation. */
+export class OverlayShelf {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec("CREATE TABLE IF NOT EXISTS overlay (version INTEGER NOT NULL, bytes BLOB NOT NULL)");
+  }
+
+  read(): Overlay | null {
+    const row = this.#sql.exec<{ version: number; bytes: ArrayBuffer }>("SELECT version, bytes FROM overlay").toArray()[0];
+    return row ? { version: row.version, bytes: new Uint8Array(row.bytes) } : null;
+  }
+
+  put({ version, bytes }: Overlay): void {
+    this.#sql.exec("DELETE FROM overlay");
+    this.#sql.exec("INSERT INTO overlay VALUES (?, ?)", version, bytes);
+  }
+}
