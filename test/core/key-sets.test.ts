@@ -68,6 +68,13 @@ describe("a key set", () => {
     expect(world.sets.fetches).toBe(2);
   });
 
+  it("rotates in the very millisecond in which it was fetched", async () => {
+    expect(await world.find("a")).toBe("key a");
+    world.answer = () => new Response(bodyOf("a", "b"));
+    expect(await world.find("b")).toBe("key b");
+    expect(world.sets.fetches).toBe(2);
+  });
+
   it("rotates without a refused request, at whatever moment", async () => {
     await world.find("a");
     world.answer = () => new Response(bodyOf("a", "b"));

@@ -31,7 +31,8 @@ interface KeySet {
   retryAtMs: number;
   /** No fetch for an unknown kid before this. */
   unknownAtMs: number;
-  fetchedMs: number;
+  /** How often it was fetched. A count, not a time: two things can happen in one millisecond. */
+  fetched: number;
   /** A request fetches; past this moment it has gone away without an end. 0 = none does. */
   busyUntilMs: number;
 }
@@ -56,10 +57,10 @@ export class KeySets {
    */
   async find(url: string, algorithm: Algorithm, kid: string | null): Promise<KeyFound> {
     const set = this.#set(url);
-    const startMs = this.#io.now();
-    if (startMs >= set.freshUntilMs) await this.#renew(set);
+    const { fetched } = set;
+    if (this.#io.now() >= set.freshUntilMs) await this.#renew(set);
     let key = this.#choose(set, algorithm, kid);
-    if (key === null && set.fetchedMs < startMs && this.#isUsable(set)) {
+    if (key === null && set.fetched === fetched && this.#isUsable(set)) {
       await this.#renewForUnknown(set);
       key = this.#choose(set, algorithm, kid);
     }
@@ -101,7 +102,7 @@ export class KeySets {
       this.#io.log(`key set ${nameOf(set.url)}: keys[${index}] is left out: ${code}`);
     }
     set.keys = fetched.keys.map((key) => sameAmong(set.keys, key));
-    set.fetchedMs = nowMs;
+    set.fetched++;
     set.retryAtMs = 0;
     set.freshUntilMs = nowMs + fetched.maxAgeMs;
     set.usableUntilMs = set.freshUntilMs + MAX_STALE_MS;
@@ -125,7 +126,7 @@ export class KeySets {
     if (known !== undefined) return known;
     const oldest = this.#sets.keys().next().value;
     if (this.#sets.size >= MAX_SETS && oldest !== undefined) this.#sets.delete(oldest);
-    const times = { freshUntilMs: 0, usableUntilMs: 0, retryAtMs: 0, unknownAtMs: 0, fetchedMs: 0, busyUntilMs: 0 };
+    const times = { freshUntilMs: 0, usableUntilMs: 0, retryAtMs: 0, unknownAtMs: 0, fetched: 0, busyUntilMs: 0 };
     const set: KeySet = { url, keys: [], ...times };
     this.#sets.set(url, set);
     return set;
