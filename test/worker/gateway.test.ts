@@ -13,6 +13,7 @@ services:
     undocumented: report
     operations:
       - GET /fleet/devices/{deviceId}
+      - { method: GET, path: "/fleet/devices/{deviceId}/commands", scopes: [commands:read] }
       - { method: POST, path: "/fleet/devices/{deviceId}/telemetry", scopes: [telemetry:write], limits: [per-device] }
   - name: closed
     match: { path: /closed }
@@ -32,6 +33,7 @@ services:
 authenticators:
   - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, algorithms: [HS256], keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device }
   - { name: partner-keys, type: api-key, header: X-Api-Key, keys: [{ id: acme, sha256: "${acmeDigest}", kind: partner, scopes: [devices:read] }] }
+roles: { operator: [commands:read, "a:b"], auditor: [logs:read] }
 limits:
   - { name: per-principal, by: principal, rate: 600/1m, burst: 5 }
   - { name: per-device, by: "claim:dev", rate: 6/1m, burst: 2 }
@@ -58,6 +60,12 @@ describe("a request that is allowed", () => {
     expect(seen?.headers.get("authorization")).toBeNull();
     expect(seen?.headers.get("x-request-id")).toBe(response.headers.get("x-request-id"));
     expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  it("carries the scopes of its roles too, each once", async () => {
+    const claims = { scope: "a:b c:d", roles: ["operator", "unheard-of"] };
+    expect((await gateway.send("/fleet/devices/7/commands", await bearer(claims))).status).toBe(200);
+    expect(upstreamOf()?.headers.get("picket-scopes")).toBe("a:b c:d commands:read");
   });
 
   it("keeps the credential where the service asks for it", async () => {

@@ -49,6 +49,10 @@ export class VerdictRecord {
   get scopes(): string {
     return this.#text(abi.VERDICT_SCOPES);
   }
+  /** Bits: the policy's roles that the caller holds. */
+  get roles(): number {
+    return this.#int(abi.VERDICT_ROLES);
+  }
   get authenticated(): boolean {
     return this.#int(abi.VERDICT_AUTHENTICATOR) >= 0;
   }

@@ -4,6 +4,7 @@ import type { VerdictRecord } from "../engine/verdict-record.ts";
 import type { PolicyMeta, ServiceMeta } from "../policy/compiled.ts";
 import { clientAddress, writeNetwork } from "./client-facts.ts";
 import { allowOrigin, answerPreflight, isPreflight } from "./cors.ts";
+import { effectiveScopes } from "./effective-scopes.ts";
 import { type Fetches, forward, relay } from "./forward.ts";
 import type { Isolate, RegionLink } from "./isolate.ts";
 import { type LimitState, refuse, statusOf } from "./problem.ts";
@@ -115,7 +116,7 @@ function headersFor(request: Request, decision: Decision, service: ServiceMeta, 
     proto: url.proto,
     requestId: decision.requestId,
     principal: record.principal,
-    scopes: record.scopes,
+    scopes: effectiveScopes(record.scopes, record.roles, decision.meta.roles),
     credentials: takeOff ? decision.meta.credentialHeaders : [],
   });
 }

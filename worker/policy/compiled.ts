@@ -27,12 +27,19 @@ export interface PolicyMeta {
   services: ServiceMeta[];
   operations: OperationMeta[];
   authenticators: AuthenticatorMeta[];
+  /** In the order of a caller's role bits. */
+  roles: RoleMeta[];
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;
+}
+
+export interface RoleMeta {
+  name: string;
+  scopes: string[];
 }
 
 export interface AuthenticatorMeta {
