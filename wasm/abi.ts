@@ -2,7 +2,7 @@
 // memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
 // Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
 
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 // ---------------------------------------------------------------- bounds on hostile input
 export const MAX_PATH = 4096; // bytes of a request's path, without its query
@@ -13,6 +13,9 @@ export const MAX_CLAIMS = 64; // members of a token's claims object
 export const MAX_JSON_DEPTH = 8; // nesting inside a token, the outermost object counted
 export const MAX_SEGMENTS = 64; // path segments
 export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to
+export const MAX_KEY_PARTS = 4; // of what one limit counts apart: by: [principal, operation]
+export const KEY_HEADERS = 4; // header names that limits count by
+export const MAX_KEY_HEADER = 256; // bytes of such a header's value
 export const CREDENTIAL_SLOTS = 4; // header names that may carry a credential, slot 0 = Authorization
 export const MAX_CUSTOM_CLAIMS = 8; // claims that limits and binds refer to (claim:NAME)
 export const MAX_ROLES = 32; // of the whole policy: a caller's roles are bits of one word
@@ -105,7 +108,8 @@ export const REQUEST_ASN = REQUEST + 20; // i32, 0 = unknown
 export const REQUEST_COUNTRY = REQUEST + 24; // i32, two ASCII letters, first in the low byte; 0 = unknown
 export const REQUEST_COLO = REQUEST + 28; // i32, three ASCII letters, first in the low byte; 0 = unknown
 export const REQUEST_CREDENTIAL_LENGTHS = REQUEST + 32; // i32 × CREDENTIAL_SLOTS, 0 = absent, MAX_TOKEN + 1 says "too large"
-export const REQUEST_SIZE = 64;
+export const REQUEST_HEADER_LENGTHS = REQUEST + 64; // i32 × KEY_HEADERS, 0 = absent or longer than MAX_KEY_HEADER
+export const REQUEST_SIZE = 96;
 export const FLAG_PREFLIGHT = 1; // OPTIONS with Origin and Access-Control-Request-Method: passes unauthenticated
 export const FLAG_BODY = 2; // the request carries a body although its method is GET or HEAD
 
@@ -114,7 +118,8 @@ export const HOST = PATH + MAX_PATH + 16; // slack lets 16-byte loads run past t
 export const ADDRESS = HOST + 272;
 export const CREDENTIALS = ADDRESS + 64; // CREDENTIAL_SLOTS × CREDENTIAL_SIZE
 export const CREDENTIAL_SIZE = MAX_TOKEN + 64; // 64 behind the token: SHA-256 padding
-export const REQUEST_END = CREDENTIALS + CREDENTIAL_SLOTS * CREDENTIAL_SIZE;
+export const HEADERS = CREDENTIALS + CREDENTIAL_SLOTS * CREDENTIAL_SIZE; // KEY_HEADERS × MAX_KEY_HEADER: what limits count by
+export const REQUEST_END = HEADERS + KEY_HEADERS * MAX_KEY_HEADER;
 
 // The verdict: decide() writes it, the host reads it before its next await.
 export const VERDICT = REQUEST_END;
@@ -257,7 +262,8 @@ export const SERVICE_UNDOCUMENTED_MODE = 16; // u32 UNDOCUMENTED_*
 export const SERVICE_AUTHS_FIRST = 20; // refs → authenticators, in the policy's order
 export const SERVICE_AUTHS_COUNT = 24; // 0 = public
 export const SERVICE_FLAGS = 28; // u32 SERVICE_FAIL_OPEN
-export const SERVICE_SIZE = 32; // sorted: host before any host, then longer prefix first; the first that matches wins
+export const SERVICE_KEY = 32; // u64 hash of its name: what limits by service count, whatever its index
+export const SERVICE_SIZE = 40; // sorted: host before any host, then longer prefix first; the first that matches wins
 export const UNDOCUMENTED_ALLOW = 0;
 export const UNDOCUMENTED_REPORT = 1;
 export const UNDOCUMENTED_REFUSE = 2;
@@ -285,24 +291,32 @@ export const OPERATION_BINDS_FIRST = 24; // refs: pairs {segment of the path, fr
 export const OPERATION_BINDS_COUNT = 28; // pairs, by rising segment; all must hold
 export const OPERATION_ROLES = 32; // u32 bits: roles, one of which is needed; 0 = none is
 export const OPERATION_CARRIERS_FIRST = 36; // refs: for each needed scope, u32 bits of the roles that carry it
-export const OPERATION_SIZE = 40;
+export const OPERATION_KEY = 40; // u64 hash of service, method and template
+export const OPERATION_SIZE = 48;
 export const BIND_PRINCIPAL = -1;
 
 export const LIMIT_SALT = 0; // u64 hash of the limit's name: cells survive a change of policy
 export const LIMIT_INTERVAL_US = 8; // f64 integer: T, µs that one request costs, rounded up
 export const LIMIT_TOLERANCE_US = 16; // f64 integer: τ = (burst − 1) × T
-export const LIMIT_KEY = 24; // u32 KEY_*
-export const LIMIT_CLAIM = 28; // i32 custom claim index for KEY_CLAIM, else -1
-export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT
+export const LIMIT_PARTS_FIRST = 24; // refs: pairs {KEY_*, argument}: what is counted apart
+export const LIMIT_PARTS_COUNT = 28; // 1 … MAX_KEY_PARTS
+export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT | LIMIT_BY_ADDRESS
 export const LIMIT_BURST = 36; // u32
 export const LIMIT_SIZE = 40;
 export const KEY_PRINCIPAL = 0; // no principal → the client's address
 export const KEY_ADDRESS = 1; // IPv4 whole, IPv6 by /64
-export const KEY_CLAIM = 2; // claim absent → the principal
+export const KEY_CLAIM = 2; // custom claim index; claim absent → the principal
 export const KEY_OPERATION = 3;
 export const KEY_SERVICE = 4;
-export const KEY_COUNT = 5;
+export const KEY_CREDENTIAL = 5; // the very token or key; without one → the client's address
+export const KEY_NETWORK = 6; // IPv4 by /24, IPv6 by /48
+export const KEY_ASN = 7; // unknown ones count together, as unknown countries do
+export const KEY_COUNTRY = 8;
+export const KEY_PARAMETER = 9; // segment of the path, from 0; -1: this operation has no such parameter → the principal
+export const KEY_HEADER = 10; // slot; header absent → the principal
+export const KEY_COUNT = 11;
 export const LIMIT_STRICT = 1; // eviction keeps a floor per bucket: never over-admits, may delay a new key
+export const LIMIT_BY_ADDRESS = 2; // counts by address or network and by nothing of the caller: holds for preflights too
 
 export const AUTH_TYPE = 0; // u32 AUTH_*
 export const AUTH_SLOT = 4; // u32 credential slot

@@ -81,6 +81,10 @@ export interface TestRequest {
   address?: string | null;
   /** By credential slot. */
   credentials?: (string | null)[];
+  /** By slot: the headers that limits count by. */
+  keyHeaders?: (string | null)[];
+  asn?: number;
+  country?: string;
   flags?: number;
   nowMs?: number;
 }
@@ -117,7 +121,8 @@ export class TestGateway {
     record.path(request.path ?? "/");
     record.host(request.host ?? "");
     record.address(request.address === undefined ? "192.0.2.1" : request.address);
-    record.network(64500, "DE", "FRA");
+    record.network(request.asn ?? 64500, request.country ?? "DE", "FRA");
+    for (let slot = 0; slot < abi.KEY_HEADERS; slot++) record.keyHeader(slot, request.keyHeaders?.[slot] ?? null);
     for (let slot = 0; slot < abi.CREDENTIAL_SLOTS; slot++) record.credential(slot, request.credentials?.[slot] ?? null);
   }
 }

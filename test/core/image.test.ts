@@ -62,18 +62,18 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310200000009000000", // magic, ABI version, policy version
-  "a00100005486a7ef00000000", // length, checksum, padding
+  "504b54310300000009000000", // magic, ABI version, policy version
+  "c0010000f5fd6f3d00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
-  "8000000001000000a000000003000000e800000001000000f80000000300000070010000000000007001000000000000", // section directory
-  "70010000000000007001000000000000700100000100000078010000080000009801000003000000",
-  "ffffffff00000000000000000100000001000000000000000000000000000000", // services
+  "8000000001000000a800000003000000f000000001000000000100000300000090010000000000009001000000000000", // section directory
+  "9001000000000000900100000000000090010000010000009801000008000000b801000003000000",
+  "ffffffff00000000000000000100000001000000000000000000000000000000220b02864cee63af", // services
   "0000000001000000ffffffffffffffffffffffff00000000010000000000000002000000ffffffffffffffff00000000", // nodes
   "0100000000000000ffffffffffffffff0000000000000000",
   "02000000010000000100000000000000", // edges
-  "ffffffff000000000000000000000000000000000000000000000000000000000000000000000000", // operations
-  "00000000000000000000000000000000000000000000000000000000000000000000000000000000",
-  "00000000000000000000000000000000000000000000000000000000000000000000000000000000",
+  "ffffffff000000000000000000000000000000000000000000000000000000000000000000000000554508b5077e5408", // operations
+  "000000000000000000000000000000000000000000000000000000000000000000000000000000003637885c19fbd181",
+  "0000000000000000000000000000000000000000000000000000000000000000000000000000000003a8294472c3ff32",
   "0000000002000000", // strings
   "ffffffff02000000ffffffffffffffffffffffffffffffffffffffffffffffff", // refs
   "2f61610000000000", // bytes
@@ -140,6 +140,7 @@ describe("refuses", () => {
     ["operation 0's service", abi.SECTION_OPERATIONS, abi.OPERATION_SERVICE, [0, 9999]],
     ["operation scopes", abi.SECTION_OPERATIONS, abi.OPERATION_SCOPES_COUNT, [-1, 9999]],
     ["operation limits", abi.SECTION_OPERATIONS, abi.OPERATION_LIMITS_FIRST, [-1]],
+    ["limit's parts", abi.SECTION_LIMITS, abi.LIMIT_PARTS_FIRST, [-1, 99999]],
     ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_FIRST, [-1, 99999]],
     ["roles' claim", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_CLAIM, [-2, 9999]],
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
@@ -167,9 +168,8 @@ describe("refuses", () => {
     ["number of limits", abi.SECTION_OPERATIONS, abi.OPERATION_LIMITS_COUNT, [abi.MAX_REQUEST_LIMITS + 1, -1]],
     ["operation flags", abi.SECTION_OPERATIONS, abi.OPERATION_FLAGS, [1]],
     ["number of binds", abi.SECTION_OPERATIONS, abi.OPERATION_BINDS_COUNT, [abi.MAX_BINDS + 1, -1]],
-    ["limit key", abi.SECTION_LIMITS, abi.LIMIT_KEY, [-1, abi.KEY_COUNT, abi.KEY_CLAIM]],
-    ["limit claim", abi.SECTION_LIMITS, abi.LIMIT_CLAIM, [0, abi.MAX_CUSTOM_CLAIMS]],
-    ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [2]],
+    ["number of a limit's parts", abi.SECTION_LIMITS, abi.LIMIT_PARTS_COUNT, [0, abi.MAX_KEY_PARTS + 1, -1]],
+    ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [4]],
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
     ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, -1]],
@@ -202,6 +202,36 @@ describe("refuses", () => {
     expect(loadChanged(carriers)).toBe(abi.LOAD_BAD_REFERENCE);
     expect(operation(abi.OPERATION_BINDS_FIRST, -1)).toBe(abi.LOAD_BAD_REFERENCE);
     expect(operation(abi.OPERATION_BINDS_FIRST, countOf(abi.SECTION_REFS) - 3)).toBe(abi.LOAD_BAD_REFERENCE);
+  });
+
+  test("parts that a limit cannot count by", () => {
+    const first = view(image).getUint32(offsetOf(abi.SECTION_LIMITS, 0, abi.LIMIT_PARTS_FIRST), true);
+    const part = (kind: number, argument: number) =>
+      loadChanged((bytes) => {
+        setInt(abi.SECTION_REFS, first, 0, kind)(bytes);
+        setInt(abi.SECTION_REFS, first + 1, 0, argument)(bytes);
+      });
+    const bad = [
+      [-1, -1],
+      [abi.KEY_COUNT, -1],
+      [abi.KEY_ADDRESS, 0],
+      [abi.KEY_CLAIM, -1],
+      [abi.KEY_CLAIM, abi.MAX_CUSTOM_CLAIMS],
+      [abi.KEY_PARAMETER, -2],
+      [abi.KEY_PARAMETER, abi.MAX_SEGMENTS],
+      [abi.KEY_HEADER, -1],
+      [abi.KEY_HEADER, abi.KEY_HEADERS],
+    ] as const;
+    for (const [kind, argument] of bad)
+      expect([kind, argument, part(kind, argument)]).toEqual([kind, argument, abi.LOAD_BAD_VALUE]);
+    const good = [
+      [abi.KEY_ADDRESS, -1],
+      [abi.KEY_CLAIM, 7],
+      [abi.KEY_PARAMETER, -1],
+      [abi.KEY_PARAMETER, 63],
+      [abi.KEY_HEADER, 3],
+    ] as const;
+    for (const [kind, argument] of good) expect([kind, argument, part(kind, argument)]).toEqual([kind, argument, abi.LOAD_OK]);
   });
 
   test("times that are none", () => {

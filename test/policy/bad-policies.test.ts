@@ -162,8 +162,11 @@ const cases: Case[] = [
     "burst_too_large",
     "limits[0].burst",
   ],
-  ["nothing to count by", `${limit}.by`, "country", "limit_key_malformed"],
+  ["nothing to count by", `${limit}.by`, "moon", "limit_key_malformed"],
   ["a claim without name", `${limit}.by`, "claim:", "limit_key_malformed"],
+  ["a header without name", `${limit}.by`, "header:", "limit_key_malformed"],
+  ["a header that is the credential", `${limit}.by`, "header:Authorization", "header_reserved"],
+  ["a parameter with braces", `${limit}.by`, "parameter:{id}", "limit_key_malformed"],
   ["no rows", "telemetry.rowsPerDay", 0, "out_of_range"],
 ];
 
@@ -223,6 +226,37 @@ describe("a bad whole", () => {
     policy.limits.push(...names.map((name) => ({ name, by: "address", rate: "1/1s" })));
     put(policy, "services[0].operations[1].limits", names);
     return expectProblems(policy, [["too_many_limits", "services[0].operations[1].limits"]]);
+  });
+
+  test("one part twice, five parts, and a part that is none", async () => {
+    const by = async (value: unknown, expected: [string, string][]) => {
+      const policy = plainPolicy();
+      put(policy, "limits[0].by", value);
+      await expectProblems(policy, expected);
+    };
+    await by(["address", "address"], [["duplicate_entry", "limits[0].by[1]"]]);
+    await by(["address", "asn", "country", "operation", "service"], [["out_of_range", "limits[0].by"]]);
+    await by([], [["out_of_range", "limits[0].by"]]);
+    await by(["address", "moon"], [["limit_key_malformed", "limits[0].by[1]"]]);
+  });
+
+  test("a limit by a path parameter that an operation does not have, its own or its service's", async () => {
+    const policy = plainPolicy();
+    policy.limits.push({ name: "per-order", by: ["principal", "parameter:orderId"], rate: "1/1s" });
+    put(policy, "services[0].operations[1].limits", ["per-order"]);
+    await expectProblems(policy, [["limit_parameter_missing", "services[0].operations[1].path"]]);
+    put(policy, "services[0].operations[1].limits", []);
+    put(policy, "services[0].limits", ["per-order"]);
+    await expectProblems(policy, [
+      ["limit_parameter_missing", "services[0].operations[0]"],
+      ["limit_parameter_missing", "services[0].operations[1].path"],
+    ]);
+  });
+
+  test("limits by five headers", () => {
+    const policy = plainPolicy();
+    policy.limits.push(...Array.from({ length: 5 }, (_, i) => ({ name: `l${i}`, by: `header:X-${i}`, rate: "1/1s" })));
+    return expectProblems(policy, [["too_many_limit_headers", "limits"]]);
   });
 
   test("limits by nine claims", () => {

@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "e5ebb03cdfdd1a09726728d8f7f3eca69b5a2e1fd1359acb95404b907444f43f";
+const GOLDEN = "62f3c85d6bd5491e07e326bc5c7c1268789623a80ae560e89ab0048fd5f428ee";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -182,6 +182,10 @@ const keyCodes: Loose = {
   address: abi.KEY_ADDRESS,
   operation: abi.KEY_OPERATION,
   service: abi.KEY_SERVICE,
+  credential: abi.KEY_CREDENTIAL,
+  network: abi.KEY_NETWORK,
+  asn: abi.KEY_ASN,
+  country: abi.KEY_COUNTRY,
 };
 const toleranceSeconds: Loose = { "0s": 0, "30s": 30, "1500ms": 2, "5m": 300 };
 
@@ -191,12 +195,19 @@ function expectedImage(policy: Loose) {
   const authNames = policy.authenticators.map((one: Loose) => one.name);
   const claims = [
     ...new Set(
-      [...policy.limits.map(({ by }: Loose) => by), ...policy.services.flatMap(bindSubjects)].flatMap((by: string) =>
+      [...policy.limits.flatMap(({ by }: Loose) => by), ...policy.services.flatMap(bindSubjects)].flatMap((by: string) =>
         by.startsWith("claim:") ? [by.slice(6)] : [],
       ),
     ),
   ] as string[];
   const headers = [...new Set(["authorization", ...policy.authenticators.map(headerOf)])];
+  const counted = [
+    ...new Set(
+      policy.limits
+        .flatMap(({ by }: Loose) => by)
+        .flatMap((by: string) => (by.startsWith("header:") ? [by.slice(7).toLowerCase()] : [])),
+    ),
+  ] as string[];
   const services = [...policy.services].sort(
     (a, b) =>
       Number(b.match.host !== undefined) - Number(a.match.host !== undefined) ||
@@ -225,7 +236,7 @@ function expectedImage(policy: Loose) {
         ),
       ),
     })),
-    limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0)),
+    limits: policy.limits.map((limit: Loose) => expectedLimit(limit, authNames.length > 0, counted)),
     authenticators: policy.authenticators.map((one: Loose) => ({
       type: { jwt: abi.AUTH_JWT, cwt: abi.AUTH_CWT, "api-key": abi.AUTH_API_KEY }[one.type as "jwt"],
       slot: headers.indexOf(headerOf(one)),
@@ -299,24 +310,28 @@ function bindSubjects({ operations }: Loose): string[] {
   );
 }
 
-function expectedLimit(limit: Loose, claimsShown: boolean) {
+function expectedLimit(limit: Loose, claimsShown: boolean, headers: string[]) {
   const [, count, amount, unit] = /^(\d+)\/(\d+)(.)$/.exec(limit.rate) ?? [];
   const windowUs = Number(amount) * { s: 1e6, m: 6e7, h: 3.6e9, d: 8.64e10 }[unit as "s"];
   const intervalUs = Math.ceil(windowUs / Number(count));
   const burst = limit.burst ?? Math.min(Number(count), 100);
-  const claim = limit.by.startsWith("claim:") ? limit.by.slice(6) : null;
+  const parts: string[] = [limit.by].flat();
   const salt = [...limit.name].reduce(
     (hash, c) => BigInt.asUintN(64, (hash ^ BigInt(c.charCodeAt(0))) * 1099511628211n),
     14695981039346656037n,
   );
-  const key = claim === null ? keyCodes[limit.by] : abi.KEY_CLAIM;
   return {
     salt,
     intervalUs,
     toleranceUs: (burst - 1) * intervalUs,
-    key,
-    claim: claimsShown ? claim : null,
+    by: parts.map((part) => {
+      if (part.startsWith("claim:")) return [abi.KEY_CLAIM, claimsShown ? part.slice(6) : null];
+      return part.startsWith("header:") ? [abi.KEY_HEADER, headers.indexOf(part.slice(7).toLowerCase())] : [keyCodes[part], -1];
+    }),
     strict: limit.strict ?? false,
+    byAddress:
+      parts.some((part) => part === "address" || part === "network") &&
+      parts.every((part) => ["address", "network", "asn", "country", "operation", "service"].includes(part)),
     burst,
   };
 }

@@ -47,9 +47,10 @@ export interface ReadLimit {
   salt: bigint;
   intervalUs: number;
   toleranceUs: number;
-  key: number;
-  claim: string | null;
+  /** {KEY_*, the claim's name or another argument}. */
+  by: [kind: number, argument: number | string | null][];
   strict: boolean;
+  byAddress: boolean;
   burst: number;
 }
 
@@ -178,9 +179,12 @@ export function readImage(image: Uint8Array): ReadImage {
       salt: view.getBigUint64(at + abi.LIMIT_SALT, true),
       intervalUs: f64(at + abi.LIMIT_INTERVAL_US),
       toleranceUs: f64(at + abi.LIMIT_TOLERANCE_US),
-      key: u32(at + abi.LIMIT_KEY),
-      claim: authenticators[0]?.claims[i32(at + abi.LIMIT_CLAIM)] ?? null,
+      by: Array.from({ length: u32(at + abi.LIMIT_PARTS_COUNT) }, (_, i) => {
+        const [kind = -1, argument = -1] = refs(u32(at + abi.LIMIT_PARTS_FIRST) + 2 * i, 2);
+        return [kind, kind === abi.KEY_CLAIM ? (authenticators[0]?.claims[argument] ?? null) : argument];
+      }),
       strict: (u32(at + abi.LIMIT_FLAGS) & abi.LIMIT_STRICT) !== 0,
+      byAddress: (u32(at + abi.LIMIT_FLAGS) & abi.LIMIT_BY_ADDRESS) !== 0,
       burst: u32(at + abi.LIMIT_BURST),
     })),
     authenticators,

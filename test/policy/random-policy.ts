@@ -15,11 +15,13 @@ const tail = fc
   });
 
 const claimName = fc.constantFrom("dev", "-70001", "8", "tenant", "https://example/plan");
+const countedBy = fc.oneof(
+  fc.constantFrom("principal", "credential", "address", "network", "asn", "country", "operation", "service"),
+  claimName.map((name) => `claim:${name}`),
+  fc.constantFrom("header:X-Tenant", "header:x-plan"),
+);
 const limit = fc.record({
-  by: fc.oneof(
-    fc.constantFrom("principal", "address", "operation", "service"),
-    claimName.map((name) => `claim:${name}`),
-  ),
+  by: fc.oneof(countedBy, fc.uniqueArray(countedBy, { minLength: 1, maxLength: 4 })),
   rate: fc
     .tuple(fc.integer({ min: 1, max: 10_000 }), fc.integer({ min: 1, max: 30 }), fc.constantFrom("s", "m", "h", "d"))
     .map(([n, w, u]) => `${n}/${w}${u}`),

@@ -12,6 +12,7 @@ const meta = {
   authenticators: [],
   roles: [],
   limits: [],
+  keyHeaders: [],
   credentialHeaders: ["authorization"],
   usesHost: false,
   telemetry: { rowsPerDay: 1000, retainDays: 1 },

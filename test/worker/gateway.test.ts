@@ -30,6 +30,13 @@ services:
     auth: []
     cors: { origins: ["https://app.example"], methods: [GET, POST], headers: [X-App], maxAge: 10m }
     operations: [GET /open/a]
+  - name: tenants
+    match: { path: /tenants }
+    upstream: binding:FLEET
+    owner: web-team
+    auth: []
+    limits: [per-tenant]
+    operations: ["GET /tenants/{id}"]
 authenticators:
   - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, algorithms: [HS256], keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device }
   - { name: partner-keys, type: api-key, header: X-Api-Key, keys: [{ id: acme, sha256: "${acmeDigest}", kind: partner, scopes: [devices:read] }] }
@@ -37,6 +44,7 @@ roles: { operator: [commands:read, "a:b"], auditor: [logs:read] }
 limits:
   - { name: per-principal, by: principal, rate: 600/1m, burst: 5 }
   - { name: per-device, by: "claim:dev", rate: 6/1m, burst: 2 }
+  - { name: per-tenant, by: ["header:X-Tenant", "parameter:id"], rate: 1/1h, burst: 1 }
 `;
 
 let gateway: Gateway;
@@ -302,6 +310,16 @@ describe("when something fails", () => {
     expect((await own.send("/fleet/devices/1", await bearer())).status).toBe(503);
     expect((await own.send("/fleet/devices/1", await bearer())).status).toBe(200);
     expect(own.isolate.engine.faults).toBe(2);
+  });
+});
+
+describe("a limit by a header and a path parameter", () => {
+  it("counts each combination apart", async () => {
+    const codes = [];
+    for (const [tenant, id] of ["a1", "a2", "b1", "a1"]) {
+      codes.push((await gateway.send(`/tenants/${id}`, { headers: { "X-Tenant": tenant ?? "" } })).status);
+    }
+    expect(codes).toEqual([200, 200, 200, 429]);
   });
 });
 

@@ -18,10 +18,24 @@ export function addressParse(text: usize, length: i32): bool {
   return parseV4(text, text + length, addressBytes + 12);
 }
 
+@inline
+function isMapped(): bool {
+  return load<u64>(addressBytes) == 0 && load<u32>(addressBytes, 8) == 0xffff0000;
+}
+
 /** For limits: the whole IPv4 address, or an IPv6 one's /64, which is what one subscriber gets (RFC 6177). */
 export function addressLimitPrefix(): void {
-  const mapped = load<u64>(addressBytes) == 0 && load<u32>(addressBytes, 8) == 0xffff0000;
-  if (!mapped) store<u64>(addressBytes, 0, 8);
+  if (!isMapped()) store<u64>(addressBytes, 0, 8);
+}
+
+/** The network around it: an IPv4 address's /24, an IPv6 one's /48, which is what one site gets (RFC 6177). */
+export function addressNetworkPrefix(): void {
+  if (isMapped()) {
+    store<u8>(addressBytes, 0, 15);
+  } else {
+    store<u16>(addressBytes, 0, 6);
+    store<u64>(addressBytes, 0, 8);
+  }
 }
 
 function parseV4(at: usize, end: usize, out: usize): bool {

@@ -5,6 +5,7 @@ import { authenticators, operations, refAt } from "./image";
 import { claimAddress, claimLength } from "./jwt";
 import { escapedByte, matchLength } from "./path";
 import { policyTextIs } from "./policy-text";
+import { segmentAfter } from "./segment";
 
 const SLASH: u32 = 0x2f;
 const PERCENT: u32 = 0x25;
@@ -25,10 +26,8 @@ function allHold(ref: i32, count: i32): bool {
   let at: usize = abi.PATH + 1;
   let segment = 0;
   for (; count > 0; count--, ref += 2) {
-    for (; segment < refAt(ref); segment++) {
-      while (at < end && load<u8>(at) != SLASH) at++;
-      at++;
-    }
+    at = segmentAfter(at, end, refAt(ref) - segment);
+    segment = refAt(ref);
     if (!ownerRead(refAt(ref + 1)) || !segmentIs(at, end, ownerAddress, ownerLength)) return false;
   }
   return true;

@@ -296,17 +296,30 @@ function checkLimits(): i32 {
   const n = countOf(abi.SECTION_LIMITS);
   let at = sectionOf(abi.SECTION_LIMITS);
   for (let i: u32 = 0; i < n; i++, at += abi.LIMIT_SIZE) {
-    const key = load<u32>(at + abi.LIMIT_KEY);
-    const claim = load<i32>(at + abi.LIMIT_CLAIM);
     if (
       !isRate(at + abi.LIMIT_INTERVAL_US) ||
-      key >= <u32>abi.KEY_COUNT ||
-      (key == abi.KEY_CLAIM ? <u32>claim >= <u32>abi.MAX_CUSTOM_CLAIMS : claim != -1) ||
-      load<u32>(at + abi.LIMIT_FLAGS) > <u32>abi.LIMIT_STRICT ||
+      load<u32>(at + abi.LIMIT_FLAGS) > <u32>(abi.LIMIT_STRICT | abi.LIMIT_BY_ADDRESS) ||
       load<u32>(at + abi.LIMIT_BURST) == 0
     ) return abi.LOAD_BAD_VALUE;
+    const code = checkKeyParts(load<u32>(at + abi.LIMIT_PARTS_FIRST), load<u32>(at + abi.LIMIT_PARTS_COUNT));
+    if (code != abi.LOAD_OK) return code;
   }
   return abi.LOAD_OK;
+}
+
+function checkKeyParts(first: u32, count: u32): i32 {
+  if (count - 1 >= <u32>abi.MAX_KEY_PARTS) return abi.LOAD_BAD_VALUE;
+  if (!rangeFits(first, count << 1, abi.SECTION_REFS)) return abi.LOAD_BAD_REFERENCE;
+  let at = sectionOf(abi.SECTION_REFS) + (<usize>first << 2);
+  for (let i: u32 = 0; i < count; i++, at += 8) if (!isKeyPart(load<u32>(at), load<i32>(at, 4))) return abi.LOAD_BAD_VALUE;
+  return abi.LOAD_OK;
+}
+
+function isKeyPart(kind: u32, argument: i32): bool {
+  if (kind == abi.KEY_CLAIM) return <u32>argument < <u32>abi.MAX_CUSTOM_CLAIMS;
+  if (kind == abi.KEY_PARAMETER) return argument >= -1 && argument < abi.MAX_SEGMENTS;
+  if (kind == abi.KEY_HEADER) return <u32>argument < <u32>abi.KEY_HEADERS;
+  return kind < <u32>abi.KEY_COUNT && argument == -1;
 }
 
 function checkAuthenticators(): i32 {

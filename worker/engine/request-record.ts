@@ -22,6 +22,7 @@ export class RequestRecord {
   readonly #host: Uint8Array;
   readonly #address: Uint8Array;
   readonly #credentials: Uint8Array[] = [];
+  readonly #keyHeaders: Uint8Array[] = [];
 
   constructor(memory: WebAssembly.Memory) {
     const { buffer } = memory;
@@ -31,6 +32,9 @@ export class RequestRecord {
     this.#address = new Uint8Array(buffer, abi.ADDRESS, abi.MAX_ADDRESS);
     for (let slot = 0; slot < abi.CREDENTIAL_SLOTS; slot++) {
       this.#credentials.push(new Uint8Array(buffer, abi.CREDENTIALS + slot * abi.CREDENTIAL_SIZE, abi.MAX_TOKEN));
+    }
+    for (let slot = 0; slot < abi.KEY_HEADERS; slot++) {
+      this.#keyHeaders.push(new Uint8Array(buffer, abi.HEADERS + slot * abi.MAX_KEY_HEADER, abi.MAX_KEY_HEADER));
     }
   }
 
@@ -58,6 +62,13 @@ export class RequestRecord {
   credential(slot: number, value: string | null): void {
     const view = this.#credentials[slot];
     this.#ints[(abi.REQUEST_CREDENTIAL_LENGTHS >> 2) + slot] = value === null || view === undefined ? 0 : write(value, view);
+  }
+
+  /** A header that limits count by. A value longer than what is kept counts as absent. */
+  keyHeader(slot: number, value: string | null): void {
+    const view = this.#keyHeaders[slot];
+    const length = value === null || view === undefined ? 0 : write(value, view);
+    this.#ints[(abi.REQUEST_HEADER_LENGTHS >> 2) + slot] = length > abi.MAX_KEY_HEADER ? 0 : length;
   }
 
   network(asn: number, country: string, colo: string): void {

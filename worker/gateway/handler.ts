@@ -82,6 +82,7 @@ function writeRequest(isolate: Isolate, meta: PolicyMeta, request: Request, url:
   record.address(address);
   writeNetwork(record, request);
   for (const [slot, name] of meta.credentialHeaders.entries()) record.credential(slot, request.headers.get(name));
+  for (const [slot, name] of meta.keyHeaders.entries()) record.keyHeader(slot, request.headers.get(name));
 }
 
 function flagsOf(request: Request): number {

@@ -1,13 +1,11 @@
 import * as abi from "../../wasm/abi.ts";
 import { accessFindings, accessWarnings, roleFindings } from "./check-access.ts";
 import { keySourceFindings, keySourceWarnings } from "./check-keys.ts";
-import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
+import { claimNames, limitFindings } from "./check-limits.ts";
+import { type Draft, type DraftAuthenticator, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
-import { readRate } from "./quantity.ts";
 import { didYouMean } from "./suggest.ts";
 import { liesUnder, templateShape } from "./template.ts";
-
-const MAX_REFILL_SECONDS = 366 * 86_400;
 
 export interface Checked {
   problems: Finding[];
@@ -18,8 +16,9 @@ export interface Checked {
  * What no single field can say: references between the parts, doubles, bounds on the whole. `data` need not be valid.
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
- * keys_missing, keys_and_derive, outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims,
- * too_many_headers, and those of `accessFindings` and `roleFindings`.
+ * keys_missing, keys_and_derive, outside_prefix, too_many_operations, too_many_limits, too_many_claims,
+ * too_many_headers, and those of `accessFindings`, `roleFindings` and
+ * `limitFindings`.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -35,7 +34,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.services.flatMap(entryFindings),
     ...draft.services.flatMap(accessFindings),
     ...roleFindings(draft),
-    ...draft.limits.flatMap(burstFindings),
+    ...limitFindings(draft),
     ...totals(draft),
   ];
   return { problems, warnings: warningsOf(draft, nowMs) };
@@ -181,30 +180,15 @@ function entryFindings(service: DraftService): Finding[] {
   ];
 }
 
-/** A key that was silent has its whole burst back after burst × window / count: longer than a year says nothing. */
-function burstFindings({ path, rate, burst }: DraftLimit): Finding[] {
-  const read = readRate(rate);
-  if (!read.ok || typeof burst !== "number") return [];
-  const { count, windowSeconds } = read.value;
-  const most = Math.floor((MAX_REFILL_SECONDS * count) / windowSeconds);
-  if (burst <= most) return [];
-  const message = "this burst takes more than a year to come back at this rate";
-  return [{ path: [...path, "burst"], code: "burst_too_large", message, expected: `at most ${most}`, found: String(burst) }];
-}
-
 function totals({ services, limits, authenticators }: Draft): Finding[] {
   const operations = 1 + services.reduce((sum, service) => sum + 1 + service.operations.length, 0);
-  const named = [...limits, ...services.flatMap((service) => service.operations.flatMap(({ binds }) => binds))];
-  const claims = new Set(named.flatMap(({ claim }) => (claim === "" ? [] : [claim])));
+  const bound = services.flatMap(({ operations: own }) => own.flatMap(({ binds }) => binds.map(({ claim }) => claim)));
+  const counted = claimNames(limits);
+  const claims = new Set([...counted, ...bound].filter((claim) => claim !== ""));
   const headers = new Set(authenticators.flatMap(({ type, header }) => (type !== "jwt" && header !== "" ? [header] : [])));
   return [
     ...tooMany(["services"], "too_many_operations", operations, abi.MAX_OPERATIONS),
-    ...tooMany(
-      [limits.some(({ claim }) => claim !== "") ? "limits" : "services"],
-      "too_many_claims",
-      claims.size,
-      abi.MAX_CUSTOM_CLAIMS,
-    ),
+    ...tooMany([counted.length > 0 ? "limits" : "services"], "too_many_claims", claims.size, abi.MAX_CUSTOM_CLAIMS),
     ...tooMany(["authenticators"], "too_many_headers", headers.size + 1, abi.CREDENTIAL_SLOTS),
   ];
 }

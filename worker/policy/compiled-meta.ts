@@ -17,12 +17,13 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       verification: verificationMeta(a),
     })),
     roles: plan.roles.map((name) => ({ name, scopes: policy.roles[name] ?? [] })),
-    limits: policy.limits.map((limit) => ({
+    limits: plan.limits.map(({ limit }) => ({
       name: limit.name,
       burst: burstOf(limit),
       rate: limit.rate.count,
       windowSeconds: limit.rate.windowSeconds,
     })),
+    keyHeaders: plan.keyHeaders,
     credentialHeaders: plan.credentialHeaders,
     usesHost: policy.services.some(({ match }) => match.host !== undefined),
     telemetry: policy.telemetry,

@@ -32,6 +32,8 @@ export interface PolicyMeta {
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
+  /** Lower-case names of the headers that limits count by, by slot. */
+  keyHeaders: string[];
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;

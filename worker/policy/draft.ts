@@ -94,7 +94,8 @@ export interface DraftKey {
 export interface DraftLimit {
   path: PolicyPath;
   name: Mention | null;
-  claim: string;
+  /** What it counts by, part for part. */
+  by: Mention[];
   rate: string;
   burst: unknown;
 }
@@ -106,7 +107,7 @@ export function readDraft(data: unknown): Draft {
     limits: items(data, ["limits"], MAX_LIMITS).map(({ path, value }) => ({
       path,
       name: mention(path, value),
-      claim: claimOf(field(value, "by")),
+      by: partsOf(path, value),
       rate: field(value, "rate"),
       burst: valueAt(value, ["burst"]),
     })),
@@ -158,8 +159,14 @@ function names(value: unknown): string[] {
   return isMapping ? Object.keys(value).slice(0, MAX_NAMES) : [];
 }
 
+/** One part or a list of them. */
+function partsOf(path: PolicyPath, value: unknown): Mention[] {
+  const one = field(value, "by");
+  return one === "" ? mentions(path, value, "by") : [{ path: [...path, "by"], name: one }];
+}
+
 /** The name behind `claim:`, "" where there is none. */
-function claimOf(text: string): string {
+export function claimOf(text: string): string {
   return /^claim:(.+)$/.exec(text)?.[1] ?? "";
 }
 

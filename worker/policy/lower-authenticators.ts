@@ -4,7 +4,7 @@ import { claimKey } from "./claim-key.ts";
 import type { VerificationSecret } from "./compiled.ts";
 import type { ImageWriter } from "./image-writer.ts";
 import { writeCwt } from "./lower-cwt.ts";
-import { intervalUs, limitSalt } from "./lower-limits.ts";
+import { intervalUs, nameHash } from "./lower-limits.ts";
 import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding } from "./problem.ts";
@@ -90,7 +90,7 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   const interval = intervalUs(jwt.verifications);
   view.setFloat64(abi.AUTH_VERIFY_INTERVAL_US, interval, true);
   view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (jwt.verifications.burst - 1) * interval, true);
-  view.setBigUint64(abi.AUTH_VERIFY_SALT, limitSalt(`verifications ${jwt.name}`), true); // no limit's name has a blank
+  view.setBigUint64(abi.AUTH_VERIFY_SALT, nameHash(`verifications ${jwt.name}`), true); // no limit's name has a blank
 }
 
 /** HMAC with SHA-256, whatever is left of its tag (RFC 9053 §3.1). */

@@ -1,5 +1,6 @@
 import * as abi from "../../wasm/abi.ts";
 import { type ImageWriter, NONE } from "./image-writer.ts";
+import { nameHash } from "./lower-limits.ts";
 import { methodCodes, type Plan, type PlannedOperation } from "./plan.ts";
 import { roleBits } from "./role-bits.ts";
 import type { Operation, Service } from "./schema.ts";
@@ -14,7 +15,7 @@ const undocumentedModes: Readonly<Record<Service["undocumented"], number>> = {
 /** Writes services, operations, and each service's route trie. */
 export function writeServices(writer: ImageWriter, plan: Plan): void {
   for (const [index, service] of plan.services.entries()) writeService(writer, plan, service, index);
-  for (const operation of plan.operations) writeOperation(writer, plan, operation);
+  for (const [index, operation] of plan.operations.entries()) writeOperation(writer, plan, operation, plan.limitsOf[index] ?? []);
 }
 
 function writeService(writer: ImageWriter, plan: Plan, service: Service, index: number): void {
@@ -31,6 +32,7 @@ function writeService(writer: ImageWriter, plan: Plan, service: Service, index: 
   view.setUint32(abi.SERVICE_UNDOCUMENTED_MODE, undocumentedModes[service.undocumented], true);
   view.setUint32(abi.SERVICE_AUTHS_FIRST, auths.first, true);
   view.setUint32(abi.SERVICE_AUTHS_COUNT, auths.count, true);
+  view.setBigUint64(abi.SERVICE_KEY, nameHash(service.name), true);
   view.setUint32(abi.SERVICE_FLAGS, service.failMode === "open" ? abi.SERVICE_FAIL_OPEN : 0, true);
 }
 
@@ -42,11 +44,11 @@ function routesOf(plan: Plan, service: number): Route[] {
   });
 }
 
-function writeOperation(writer: ImageWriter, plan: Plan, { service, operation }: PlannedOperation): void {
+function writeOperation(writer: ImageWriter, plan: Plan, planned: PlannedOperation, heldTo: readonly number[]): void {
+  const { service, operation } = planned;
   const { view } = writer.record(abi.SECTION_OPERATIONS);
   const scopes = writer.list((operation?.scopes ?? []).map((scope) => writer.string(scope)));
-  const names = [...(plan.services[service]?.limits ?? []), ...(operation?.limits ?? [])];
-  const limits = writer.list(indices(names, plan.limitIndex));
+  const limits = writer.list(heldTo);
   view.setInt32(abi.OPERATION_SERVICE, service, true);
   view.setUint32(abi.OPERATION_SCOPES_FIRST, scopes.first, true);
   view.setUint32(abi.OPERATION_SCOPES_COUNT, scopes.count, true);
@@ -58,6 +60,12 @@ function writeOperation(writer: ImageWriter, plan: Plan, { service, operation }:
   const binds = operation === null ? [] : bindsOf(plan, operation);
   view.setUint32(abi.OPERATION_BINDS_FIRST, writer.list(binds.flat()).first, true);
   view.setUint32(abi.OPERATION_BINDS_COUNT, binds.length, true);
+  view.setBigUint64(abi.OPERATION_KEY, nameHash(operationName(plan, planned)), true);
+}
+
+/** What stays the same when a policy renumbers. No name holds a line break. */
+function operationName({ services }: Plan, { service, operation }: PlannedOperation): string {
+  return [services[service]?.name ?? "", operation?.method ?? "", operation?.path.text ?? ""].join("\n");
 }
 
 /** Names of the roles that carry a scope. */

@@ -1,4 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
+import { type PlannedLimit, planLimits } from "./plan-limits.ts";
 import type { Authenticator, Method, Operation, Policy, Service } from "./schema.ts";
 
 /** A policy in the order of its image: an index in these lists is an index in the image and in the meta. */
@@ -13,7 +14,11 @@ export interface Plan {
   roles: string[];
   /** Lower-case header names by credential slot. */
   credentialHeaders: string[];
-  limitIndex: Map<string, number>;
+  /** Lower-case names of the headers that limits count by, by slot. */
+  keyHeaders: string[];
+  limits: PlannedLimit[];
+  /** For each operation the indices of its limits. */
+  limitsOf: number[][];
   authenticatorIndex: Map<string, number>;
 }
 
@@ -32,6 +37,7 @@ export function planPolicy(policy: Policy): Plan {
     operations.push({ service, operation: null });
     for (const operation of own) operations.push({ service, operation });
   }
+  const { limits, ofOperation } = planLimits(policy, services, operations);
   return {
     policy,
     services,
@@ -39,7 +45,9 @@ export function planPolicy(policy: Policy): Plan {
     claims: claimsOf(policy),
     roles: Object.keys(policy.roles),
     credentialHeaders: credentialHeaders(policy.authenticators),
-    limitIndex: indexByName(policy.limits),
+    keyHeaders: keyHeadersOf(policy),
+    limits,
+    limitsOf: ofOperation,
     authenticatorIndex: indexByName(policy.authenticators),
   };
 }
@@ -66,8 +74,12 @@ function matchOrder(a: Service, b: Service): number {
 
 function claimsOf({ limits, services }: Policy): string[] {
   const subjects = services.flatMap(({ operations }) => operations.flatMap(({ bind }) => Object.values(bind)));
-  const named = [...limits.map(({ by }) => by), ...subjects];
+  const named = [...limits.flatMap(({ by }) => by), ...subjects];
   return [...new Set(named.flatMap((one) => (one.kind === "claim" ? [one.claim] : [])))];
+}
+
+function keyHeadersOf({ limits }: Policy): string[] {
+  return [...new Set(limits.flatMap(({ by }) => by.flatMap((part) => (part.kind === "header" ? [part.header] : []))))];
 }
 
 /** The lower-case name of the header that carries the credential. */

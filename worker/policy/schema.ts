@@ -1,11 +1,12 @@
 import * as z from "zod";
-import { MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { MAX_KEY_PARTS, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
 import { type Algorithm, algorithms } from "./algorithms.ts";
 import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { readJwk } from "./jwk.ts";
 import { readKeySetUrl } from "./key-set-url.ts";
+import { limitKeyPattern, readLimitKey } from "./limit-key.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
 import { cwt } from "./schema-cwt.ts";
 import {
@@ -283,12 +284,7 @@ function apiKey() {
 function limit() {
   return strict({
     name: name("What services and operations call it. Its counts survive a change of policy under the same name."),
-    by: text(readLimitKey, {
-      description:
-        "What is counted apart: each principal, client address (IPv6 by /64), operation, service, or value of a token's claim.",
-      pattern: "^(principal|address|operation|service|claim:[A-Za-z0-9_.:/-]{1,64})$",
-      examples: ["principal", "claim:dev"],
-    }),
+    by: limitBy(),
     rate: text(readRate, {
       description: "REQUESTS/WINDOW in whole numbers and s, m, h or d.",
       pattern: ratePattern,
@@ -307,6 +303,19 @@ function limit() {
   });
 }
 
+function limitBy() {
+  const part = () =>
+    text(readLimitKey, {
+      description:
+        "principal, credential (the very token or key), address (IPv6 by /64), network (/24, IPv6 by /48), asn, country, operation, service, the value of a token's claim, of a header or of a path parameter.",
+      pattern: limitKeyPattern,
+      examples: ["principal", "claim:dev", "parameter:orderId"],
+    });
+  return z
+    .union([part().transform((one) => [one]), z.array(part()).min(1).max(MAX_KEY_PARTS)])
+    .meta({ description: "What is counted apart; a list counts each combination, as in [principal, operation]." });
+}
+
 function limits(description: string) {
   return reference(description).max(MAX_REQUEST_LIMITS).default([]);
 }
@@ -323,17 +332,6 @@ function telemetry() {
   })
     .prefault({})
     .meta({ description: "How much is recorded." });
-}
-
-export type LimitKey = { kind: "principal" | "address" | "operation" | "service" } | { kind: "claim"; claim: string };
-
-function readLimitKey(input: string): Read<LimitKey> {
-  if (input === "principal" || input === "address" || input === "operation" || input === "service")
-    return { ok: true, value: { kind: input } };
-  const claim = /^claim:([A-Za-z0-9_.:/-]{1,64})$/.exec(input)?.[1];
-  if (claim !== undefined) return { ok: true, value: { kind: "claim", claim } };
-  const expected = "principal, address, operation, service or claim:NAME";
-  return { ok: false, code: "limit_key_malformed", expected, message: "this is nothing to count by" };
 }
 
 function readHost(input: string): Read<string> {
