@@ -14,6 +14,7 @@ export const MAX_JSON_DEPTH = 8; // nesting inside a token, the outermost object
 export const MAX_SEGMENTS = 64; // path segments
 export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to
 export const MAX_KEY_PARTS = 4; // of what one limit counts apart: by: [principal, operation]
+export const MAX_COST = 10000; // of one request, in requests
 export const KEY_HEADERS = 4; // header names that limits count by
 export const MAX_KEY_HEADER = 256; // bytes of such a header's value
 export const CREDENTIAL_SLOTS = 4; // header names that may carry a credential, slot 0 = Authorization
@@ -286,7 +287,7 @@ export const OPERATION_SCOPES_FIRST = 4; // refs → strings, all of them needed
 export const OPERATION_SCOPES_COUNT = 8;
 export const OPERATION_LIMITS_FIRST = 12; // refs → limits: the service's, then its own; at most MAX_REQUEST_LIMITS
 export const OPERATION_LIMITS_COUNT = 16;
-export const OPERATION_FLAGS = 20;
+export const OPERATION_COST = 20; // u32 1 … MAX_COST: requests that one counts for in each of its limits
 export const OPERATION_BINDS_FIRST = 24; // refs: pairs {segment of the path, from 0; custom claim index or BIND_PRINCIPAL}
 export const OPERATION_BINDS_COUNT = 28; // pairs, by rising segment; all must hold
 export const OPERATION_ROLES = 32; // u32 bits: roles, one of which is needed; 0 = none is
@@ -300,7 +301,7 @@ export const LIMIT_INTERVAL_US = 8; // f64 integer: T, µs that one request cost
 export const LIMIT_TOLERANCE_US = 16; // f64 integer: τ = (burst − 1) × T
 export const LIMIT_PARTS_FIRST = 24; // refs: pairs {KEY_*, argument}: what is counted apart
 export const LIMIT_PARTS_COUNT = 28; // 1 … MAX_KEY_PARTS
-export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT | LIMIT_BY_ADDRESS
+export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT | LIMIT_BY_ADDRESS | LIMIT_SHADOW
 export const LIMIT_BURST = 36; // u32
 export const LIMIT_SIZE = 40;
 export const KEY_PRINCIPAL = 0; // no principal → the client's address
@@ -317,6 +318,7 @@ export const KEY_HEADER = 10; // slot; header absent → the principal
 export const KEY_COUNT = 11;
 export const LIMIT_STRICT = 1; // eviction keeps a floor per bucket: never over-admits, may delay a new key
 export const LIMIT_BY_ADDRESS = 2; // counts by address or network and by nothing of the caller: holds for preflights too
+export const LIMIT_SHADOW = 4; // what it would refuse passes, is told, and charges it nothing
 
 export const AUTH_TYPE = 0; // u32 AUTH_*
 export const AUTH_SLOT = 4; // u32 credential slot

@@ -167,6 +167,8 @@ const cases: Case[] = [
   ["a header without name", `${limit}.by`, "header:", "limit_key_malformed"],
   ["a header that is the credential", `${limit}.by`, "header:Authorization", "header_reserved"],
   ["a parameter with braces", `${limit}.by`, "parameter:{id}", "limit_key_malformed"],
+  ["a mode that is none", `${limit}.mode`, "observe", "bad_value"],
+  ["a request for nothing", "services[0].operations[1].cost", 0, "out_of_range"],
   ["no rows", "telemetry.rowsPerDay", 0, "out_of_range"],
 ];
 
@@ -251,6 +253,14 @@ describe("a bad whole", () => {
       ["limit_parameter_missing", "services[0].operations[0]"],
       ["limit_parameter_missing", "services[0].operations[1].path"],
     ]);
+  });
+
+  test("what costs more than a limit's whole burst", async () => {
+    const policy = plainPolicy();
+    put(policy, "limits[1].burst", 3);
+    put(policy, "services[0].operations[1].cost", 4);
+    put(policy, "services[0].operations[1].limits", ["per-device"]);
+    await expectProblems(policy, [["cost_above_burst", "services[0].operations[1].cost"]]);
   });
 
   test("limits by five headers", () => {

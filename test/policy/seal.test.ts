@@ -12,6 +12,7 @@ const meta = {
   authenticators: [],
   roles: [],
   limits: [],
+  announcesLimits: false,
   keyHeaders: [],
   credentialHeaders: ["authorization"],
   usesHost: false,

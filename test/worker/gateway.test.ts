@@ -37,6 +37,15 @@ services:
     auth: []
     limits: [per-tenant]
     operations: ["GET /tenants/{id}"]
+  - name: told
+    match: { path: /told }
+    upstream: binding:FLEET
+    owner: web-team
+    auth: []
+    limits: [told]
+    operations:
+      - { method: GET, path: /told, cost: 2 }
+      - { method: GET, path: /told/rarely, cost: 2, limits: [untold] }
 authenticators:
   - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, algorithms: [HS256], keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device }
   - { name: partner-keys, type: api-key, header: X-Api-Key, keys: [{ id: acme, sha256: "${acmeDigest}", kind: partner, scopes: [devices:read] }] }
@@ -44,6 +53,8 @@ roles: { operator: [commands:read, "a:b"], auditor: [logs:read] }
 limits:
   - { name: per-principal, by: principal, rate: 600/1m, burst: 5 }
   - { name: per-device, by: "claim:dev", rate: 6/1m, burst: 2 }
+  - { name: told, by: address, rate: 10/1s, burst: 10, announce: always }
+  - { name: untold, by: service, rate: 1/1h, burst: 3, announce: never }
   - { name: per-tenant, by: ["header:X-Tenant", "parameter:id"], rate: 1/1h, burst: 1 }
 `;
 
@@ -310,6 +321,22 @@ describe("when something fails", () => {
     expect((await own.send("/fleet/devices/1", await bearer())).status).toBe(503);
     expect((await own.send("/fleet/devices/1", await bearer())).status).toBe(200);
     expect(own.isolate.engine.faults).toBe(2);
+  });
+});
+
+describe("a limit", () => {
+  it("is told with every answer, or never, as it says", async () => {
+    const address = { headers: { "CF-Connecting-IP": "192.0.2.77" } };
+    const told = await gateway.send("/told", address);
+    expect([told.status, told.headers.get("ratelimit-policy"), told.headers.get("ratelimit")]).toEqual([
+      200,
+      '"told";q=10;w=1',
+      '"told";r=8;t=1',
+    ]);
+    const untold = await gateway.send("/told/rarely", address); // the one with least left is to be told to nobody
+    expect([untold.status, untold.headers.get("ratelimit-policy")]).toEqual([200, null]);
+    const refused = await gateway.send("/told/rarely", address);
+    expect([refused.status, refused.headers.get("ratelimit"), refused.headers.get("retry-after")]).toEqual([429, null, null]);
   });
 });
 

@@ -7,7 +7,7 @@ import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
 import { grantEnded } from "./grants";
 import { image, services } from "./image";
-import { limitsTake, verificationTake } from "./limits";
+import { limitsTake, shadowLimit, verificationTake } from "./limits";
 import { overlayBoot } from "./overlay";
 import { path_normalize, pathChanged } from "./path";
 import { rolesSuffice } from "./roles";
@@ -97,7 +97,7 @@ function judge(nowMs: f64): i32 {
   const nowUs = <u64>(nowMs * 1000);
   if ((flags & abi.FLAG_PREFLIGHT) != 0 && method == abi.METHOD_OPTIONS) {
     // A preflight carries no credential (Fetch §4.8), so nobody's quota but the address's can be charged for it.
-    return limitsTake(limitTable, routeOperation, nowUs, true) ? abi.REASON_NONE : abi.REASON_RATE_LIMITED;
+    return limitsHold(nowUs, true);
   }
   reason = authenticate(routeService, nowMs);
   if (reason == abi.VERIFICATION_NEEDED && !verificationTake(limitTable, nowUs)) return abi.REASON_VERIFICATION_LIMITED;
@@ -108,9 +108,17 @@ function judge(nowMs: f64): i32 {
   if (!scopesSuffice(routeOperation, nowMs)) return grantEnded ? abi.REASON_GRANT_EXPIRED : abi.REASON_SCOPE_MISSING;
   if (!rolesSuffice(routeOperation, load<u32>(abi.VERDICT_ROLES))) return abi.REASON_ROLE_MISSING;
   if (!bindsHold(routeOperation)) return abi.REASON_OBJECT_NOT_OWNED;
-  if (!limitsTake(limitTable, routeOperation, nowUs, false)) return abi.REASON_RATE_LIMITED;
-  shadow = routeUndocumented && mode == abi.UNDOCUMENTED_REPORT;
-  return shadow ? abi.REASON_OPERATION_UNKNOWN : abi.REASON_NONE;
+  reason = limitsHold(nowUs, false);
+  if (reason != abi.REASON_NONE || !routeUndocumented || mode != abi.UNDOCUMENTED_REPORT) return reason;
+  shadow = true;
+  return abi.REASON_OPERATION_UNKNOWN;
+}
+
+/** REASON_NONE or REASON_RATE_LIMITED, with `shadow` when only a limit in shadow mode would have refused. */
+function limitsHold(nowUs: u64, addressOnly: bool): i32 {
+  if (!limitsTake(limitTable, routeOperation, nowUs, addressOnly)) return abi.REASON_RATE_LIMITED;
+  shadow = shadowLimit >= 0;
+  return shadow ? abi.REASON_RATE_LIMITED : abi.REASON_NONE;
 }
 
 /** Normalizes the path and finds service and operation, which go into the verdict record. */

@@ -251,7 +251,7 @@ function checkOperations(): i32 {
   let at = sectionOf(abi.SECTION_OPERATIONS);
   for (let i: u32 = 0; i < n; i++, at += abi.OPERATION_SIZE) {
     const limits = load<u32>(at + abi.OPERATION_LIMITS_COUNT);
-    if (limits > <u32>abi.MAX_REQUEST_LIMITS || load<u32>(at + abi.OPERATION_FLAGS) != 0) return abi.LOAD_BAD_VALUE;
+    if (limits > <u32>abi.MAX_REQUEST_LIMITS || load<u32>(at + abi.OPERATION_COST) - 1 >= <u32>abi.MAX_COST) return abi.LOAD_BAD_VALUE;
     const scopes = load<u32>(at + abi.OPERATION_SCOPES_COUNT);
     const service = load<i32>(at + abi.OPERATION_SERVICE);
     if (i == 0 ? service != -1 : <u32>service >= countOf(abi.SECTION_SERVICES)) return abi.LOAD_BAD_REFERENCE;
@@ -298,7 +298,7 @@ function checkLimits(): i32 {
   for (let i: u32 = 0; i < n; i++, at += abi.LIMIT_SIZE) {
     if (
       !isRate(at + abi.LIMIT_INTERVAL_US) ||
-      load<u32>(at + abi.LIMIT_FLAGS) > <u32>(abi.LIMIT_STRICT | abi.LIMIT_BY_ADDRESS) ||
+      load<u32>(at + abi.LIMIT_FLAGS) > <u32>(abi.LIMIT_STRICT | abi.LIMIT_BY_ADDRESS | abi.LIMIT_SHADOW) ||
       load<u32>(at + abi.LIMIT_BURST) == 0
     ) return abi.LOAD_BAD_VALUE;
     const code = checkKeyParts(load<u32>(at + abi.LIMIT_PARTS_FIRST), load<u32>(at + abi.LIMIT_PARTS_COUNT));

@@ -1,4 +1,5 @@
-// The limits of one request: all are checked, then all are charged, or none is.
+// The limits of one request: all are checked, then all are charged, or none is. A limit in shadow mode refuses nobody: what it
+// would refuse passes, and charges it nothing, so that it counts as it will once it is enforced.
 import * as abi from "../abi";
 import { gcra_take, gcraArrival, gcraCharge, gcraClock, gcraFind } from "./gcra";
 import { authenticators, limits, operations, refAt } from "./image";
@@ -12,6 +13,11 @@ const FACT_ARRIVAL: usize = 16; // u64 TAT before the charge, no earlier than no
 const FACT_SIZE: usize = 24;
 const facts: usize = memory.data(192, 8); // MAX_REQUEST_LIMITS × FACT_SIZE
 
+/** The limit in shadow mode that would have refused the last request for the longest time, -1 = none. Set by limitsTake. */
+export let shadowLimit: i32 = -1;
+let shadowWaitMs: i32 = 0;
+let shadowResetMs: i32 = 0;
+
 @inline
 function limitAt(index: i32): usize {
   return limits + <usize>index * abi.LIMIT_SIZE;
@@ -19,7 +25,7 @@ function limitAt(index: i32): usize {
 
 /**
  * Holds the request to its operation's limits and writes VERDICT_LIMIT to VERDICT_RESET_MS: of the limit that refused for the
- * longest time, else of the one with least left.
+ * longest time, else of the one that would have in shadow mode, else of the one with least left.
  *
  * @param addressOnly a caller that has not been authenticated is held to limits by address alone
  * @returns false = refused, and nothing was charged
@@ -27,7 +33,9 @@ function limitAt(index: i32): usize {
 export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly: bool): bool {
   const record = operations + <usize>operation * abi.OPERATION_SIZE;
   const count = load<i32>(record + abi.OPERATION_LIMITS_COUNT);
+  shadowLimit = -1;
   if (count == 0) return true;
+  const cost = <f64>load<u32>(record + abi.OPERATION_COST);
   const now = gcraClock(table, nowUs);
   limitKeysReset();
   const first = load<i32>(record + abi.OPERATION_LIMITS_FIRST);
@@ -36,11 +44,21 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
   for (let i = 0; i < count; i++) {
     const limit = refAt(first + i);
     if ((addressOnly && (load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_BY_ADDRESS) == 0) || isListed(limit, end)) continue;
-    admitted = check(table, end, limit, operation, now) && admitted;
+    const waitUs = check(table, end, limit, operation, cost, now);
+    if (waitUs > 0 && (load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_SHADOW) != 0) {
+      shadow(limit, end, waitUs, now);
+      continue;
+    }
+    if (waitUs > 0) {
+      admitted = false;
+      refuse(limit, end, waitUs, now);
+    }
     end += FACT_SIZE;
   }
-  if (admitted) for (let fact = facts; fact < end; fact += FACT_SIZE) charge(table, fact, now);
-  return admitted;
+  if (!admitted) return false;
+  for (let fact = facts; fact < end; fact += FACT_SIZE) charge(table, fact, cost, now);
+  if (shadowLimit >= 0) writeState(shadowLimit, 0, shadowWaitMs, shadowResetMs);
+  return true;
 }
 
 /**
@@ -65,7 +83,8 @@ function isListed(limit: i32, end: usize): bool {
   return false;
 }
 
-function check(table: usize, fact: usize, limit: i32, operation: i32, now: u64): bool {
+/** Notes what the limit says of the request. µs until it would be admitted, 0 or less = now. */
+function check(table: usize, fact: usize, limit: i32, operation: i32, cost: f64, now: u64): f64 {
   const record = limitAt(limit);
   const key = limitKey(record, operation);
   const cell = gcraFind(table, key);
@@ -74,20 +93,29 @@ function check(table: usize, fact: usize, limit: i32, operation: i32, now: u64):
   store<u32>(fact + FACT_CELL, cell);
   store<u64>(fact + FACT_KEY, key);
   store<u64>(fact + FACT_ARRIVAL, arrival);
-  const ahead = <f64>(arrival - now);
-  const waitUs = ahead - load<f64>(record + abi.LIMIT_TOLERANCE_US);
-  if (waitUs <= 0) return true;
+  const more = load<f64>(record + abi.LIMIT_INTERVAL_US) * (cost - 1);
+  return <f64>(arrival - now) + more - load<f64>(record + abi.LIMIT_TOLERANCE_US);
+}
+
+function refuse(limit: i32, fact: usize, waitUs: f64, now: u64): void {
   const waitMs = milliseconds(waitUs);
-  if (waitMs > load<i32>(abi.VERDICT_RETRY_MS)) writeState(limit, 0, waitMs, milliseconds(ahead));
-  return false;
+  if (waitMs > load<i32>(abi.VERDICT_RETRY_MS)) writeState(limit, 0, waitMs, milliseconds(<f64>(load<u64>(fact + FACT_ARRIVAL) - now)));
+}
+
+function shadow(limit: i32, fact: usize, waitUs: f64, now: u64): void {
+  const waitMs = milliseconds(waitUs);
+  if (shadowLimit >= 0 && waitMs <= shadowWaitMs) return;
+  shadowLimit = limit;
+  shadowWaitMs = waitMs;
+  shadowResetMs = milliseconds(<f64>(load<u64>(fact + FACT_ARRIVAL) - now));
 }
 
 @inline
-function charge(table: usize, fact: usize, now: u64): void {
+function charge(table: usize, fact: usize, cost: f64, now: u64): void {
   const limit = load<i32>(fact + FACT_LIMIT);
   const record = limitAt(limit);
   const interval = load<f64>(record + abi.LIMIT_INTERVAL_US);
-  const arrival = load<u64>(fact + FACT_ARRIVAL) + <u64>interval;
+  const arrival = load<u64>(fact + FACT_ARRIVAL) + <u64>(interval * cost);
   gcraCharge(table, load<u32>(fact + FACT_CELL), load<u64>(fact + FACT_KEY), arrival, load<i32>(record + abi.LIMIT_FLAGS), now);
   const ahead = <f64>(arrival - now);
   // Requests that would be admitted at this moment. Exact: the parts are whole numbers below 2^53.

@@ -7,7 +7,7 @@ import { allowOrigin, answerPreflight, isPreflight } from "./cors.ts";
 import { effectiveScopes } from "./effective-scopes.ts";
 import { type Fetches, forward, relay } from "./forward.ts";
 import type { Isolate, RegionLink } from "./isolate.ts";
-import { type LimitState, refuse, statusOf } from "./problem.ts";
+import { type LimitState, limitHeaders, refuse, statusOf } from "./problem.ts";
 import { upstreamHeaders } from "./upstream-headers.ts";
 import { type UrlParts, urlParts } from "./url-parts.ts";
 import { decideAgain, type Verified, verifyAsked } from "./verify-asked.ts";
@@ -64,12 +64,14 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   if (service === null) return refuseUnchecked(abi.REASON_SERVICE_UNKNOWN, null);
   if (service.cors !== null && isPreflight(request)) return preflight(request, context, decision, service.cors);
 
+  const limit = meta.announcesLimits ? announced(record, meta) : null;
   const target = (record.changedPath ?? url.path) + url.query;
   const headers = headersFor(request, decision, service, record, url);
   const forwarded = await forward(service, bindingOf(service, context), request, target, headers);
   if (!forwarded.ok) return failed(request, context, decision, forwarded.reason);
   const response = relay(forwarded.response, decision.requestId);
   settle(context, decision, response.status, 0, sizeOf(request.headers), sizeOf(response.headers));
+  if (limit !== null) limitHeaders(response.headers, limit);
   if (service.cors !== null) allowOrigin(response.headers, service.cors, request.headers.get("origin"));
   return response;
 }
@@ -141,9 +143,15 @@ function refuseUnverified(request: Request, context: GatewayContext, { service, 
   return withCors(refuseUnchecked(abi.REASON_SIGNATURE_INVALID, service), request, service);
 }
 
+/** The limit that an admitted caller is to hear of: the one with least left, where it says so. */
+function announced(record: VerdictRecord, meta: PolicyMeta): LimitState | null {
+  return meta.limits[record.limit]?.announce === "always" && record.retryMs === 0 ? limitOf(record, meta) : null;
+}
+
+/** null: the limit is to be told to nobody. */
 function limitOf(record: VerdictRecord, meta: PolicyMeta): LimitState | null {
   const limit = meta.limits[record.limit];
-  if (limit === undefined) return null;
+  if (limit === undefined || limit.announce === "never") return null;
   const { name, rate, windowSeconds } = limit;
   return { name, rate, windowSeconds, remaining: record.remaining, retryMs: record.retryMs, resetMs: record.resetMs };
 }

@@ -77,7 +77,10 @@ export function refuse(refusal: Refusal): Response {
     "X-Request-Id": refusal.requestId,
   });
   if (status === 401 || status === 403) headers.set("WWW-Authenticate", challenge(refusal, status));
-  if (status === 429 && refusal.limit !== null) limitHeaders(headers, refusal.limit);
+  if (status === 429 && refusal.limit !== null) {
+    headers.set("Retry-After", String(Math.max(1, Math.ceil(refusal.limit.retryMs / 1000)))); // RFC 9110 §10.2.3
+    limitHeaders(headers, refusal.limit);
+  }
   const body = { type: `urn:picket:problem:${code}`, title, status, code, request_id: refusal.requestId };
   return new Response(JSON.stringify(body), { status, headers });
 }
@@ -93,9 +96,8 @@ function challenge({ reason, service, scopes }: Refusal, status: number): string
   return `${scheme}, error="invalid_token"`;
 }
 
-/** Retry-After (RFC 9110 §10.2.3) and draft-ietf-httpapi-ratelimit-headers: q per w seconds, r left, t seconds to reset. */
-function limitHeaders(headers: Headers, limit: LimitState): void {
-  headers.set("Retry-After", String(Math.max(1, Math.ceil(limit.retryMs / 1000))));
+/** draft-ietf-httpapi-ratelimit-headers: q per w seconds, r left, t seconds to reset. */
+export function limitHeaders(headers: Headers, limit: LimitState): void {
   headers.set("RateLimit-Policy", `"${limit.name}";q=${limit.rate};w=${limit.windowSeconds}`);
   headers.set("RateLimit", `"${limit.name}";r=${limit.remaining};t=${Math.max(1, Math.ceil(limit.resetMs / 1000))}`);
 }

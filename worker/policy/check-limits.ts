@@ -1,5 +1,6 @@
 import { KEY_HEADERS } from "../../wasm/abi.ts";
 import { claimOf, type Draft, type DraftLimit, type DraftOperation, type Mention } from "./draft.ts";
+import { burstOf } from "./lower-limits.ts";
 import { type Finding, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
 
@@ -8,13 +9,14 @@ const MAX_REFILL_SECONDS = 366 * 86_400;
 /**
  * What no single field of a limit can say.
  *
- * Codes: burst_too_large, duplicate_entry, limit_parameter_missing, too_many_limit_headers.
+ * Codes: burst_too_large, duplicate_entry, limit_parameter_missing, cost_above_burst, too_many_limit_headers.
  */
 export function limitFindings(draft: Draft): Finding[] {
   return [
     ...draft.limits.flatMap(burstFindings),
     ...draft.limits.flatMap(repeatedParts),
     ...parameterFindings(draft),
+    ...costFindings(draft),
     ...headerFindings(draft.limits),
   ];
 }
@@ -67,6 +69,31 @@ function missing({ path, template }: DraftOperation, limit: Mention, parameters:
       expected: `a path with {${parameter}}`,
       found: template.text,
     }));
+}
+
+/** What costs more than the whole burst is never admitted. */
+function costFindings({ limits, services }: Draft): Finding[] {
+  const bursts = new Map(limits.flatMap((limit) => (limit.name === null ? [] : [[limit.name.name, draftBurst(limit)]])));
+  return services.flatMap((service) =>
+    service.operations.flatMap(({ path, cost, limits: own }) => {
+      if (typeof cost !== "number") return [];
+      return [...service.limits, ...own]
+        .filter(({ name }) => cost > (bursts.get(name) ?? Number.POSITIVE_INFINITY))
+        .map(({ name }) => ({
+          path: [...path.slice(0, -1), "cost"],
+          code: "cost_above_burst",
+          message: `the limit ${quoted(name)} would never admit it`,
+          expected: `at most its burst, ${bursts.get(name)}`,
+          found: String(cost),
+        }));
+    }),
+  );
+}
+
+function draftBurst({ rate, burst }: DraftLimit): number {
+  const read = readRate(rate);
+  if (!read.ok) return Number.POSITIVE_INFINITY;
+  return burstOf({ rate: read.value, burst: typeof burst === "number" ? burst : undefined });
 }
 
 function parameterOf(part: string): string[] {

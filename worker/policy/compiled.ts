@@ -29,7 +29,9 @@ export interface PolicyMeta {
   authenticators: AuthenticatorMeta[];
   /** In the order of a caller's role bits. */
   roles: RoleMeta[];
-  limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
+  limits: LimitMeta[];
+  /** True when some limit is told with every answer. */
+  announcesLimits: boolean;
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
   /** Lower-case names of the headers that limits count by, by slot. */
@@ -37,6 +39,15 @@ export interface PolicyMeta {
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;
+}
+
+export interface LimitMeta {
+  name: string;
+  burst: number;
+  rate: number;
+  windowSeconds: number;
+  /** When RateLimit headers tell callers of it. */
+  announce: "refusals" | "always" | "never";
 }
 
 export interface RoleMeta {

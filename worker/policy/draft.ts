@@ -50,6 +50,7 @@ export interface DraftOperation {
   roles: Mention[];
   binds: DraftBind[];
   bindPath: PolicyPath;
+  cost: unknown;
 }
 
 /** One bound path parameter. */
@@ -146,6 +147,7 @@ function readOperation(path: PolicyPath, value: unknown): DraftOperation {
     roles: mentions(path, value, "roles"),
     binds: readBinds([...path, "bind"], valueAt(value, ["bind"])),
     bindPath: [...path, "bind"],
+    cost: valueAt(value, ["cost"]),
   };
 }
 

@@ -32,11 +32,7 @@ export function writeLimits(writer: ImageWriter, plan: Plan): void {
     view.setFloat64(abi.LIMIT_TOLERANCE_US, (burst - 1) * intervalUs(limit), true);
     view.setUint32(abi.LIMIT_PARTS_FIRST, parts.first, true);
     view.setUint32(abi.LIMIT_PARTS_COUNT, limit.by.length, true);
-    view.setUint32(
-      abi.LIMIT_FLAGS,
-      (limit.strict ? abi.LIMIT_STRICT : 0) | (isByAddress(limit) ? abi.LIMIT_BY_ADDRESS : 0),
-      true,
-    );
+    view.setUint32(abi.LIMIT_FLAGS, flagsOf(limit), true);
     view.setUint32(abi.LIMIT_BURST, burst, true);
   }
 }
@@ -45,6 +41,12 @@ function argumentOf({ claims, keyHeaders }: Plan, { segments }: PlannedLimit, pa
   if (part.kind === "claim") return claims.indexOf(part.claim);
   if (part.kind === "header") return keyHeaders.indexOf(part.header);
   return part.kind === "parameter" ? (segments.get(part.parameter) ?? -1) : -1;
+}
+
+function flagsOf(limit: Limit): number {
+  const strict = limit.strict ? abi.LIMIT_STRICT : 0;
+  const byAddress = isByAddress(limit) ? abi.LIMIT_BY_ADDRESS : 0;
+  return strict | byAddress | (limit.mode === "shadow" ? abi.LIMIT_SHADOW : 0);
 }
 
 function isByAddress({ by }: Limit): boolean {

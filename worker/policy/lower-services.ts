@@ -54,6 +54,7 @@ function writeOperation(writer: ImageWriter, plan: Plan, planned: PlannedOperati
   view.setUint32(abi.OPERATION_SCOPES_COUNT, scopes.count, true);
   view.setUint32(abi.OPERATION_LIMITS_FIRST, limits.first, true);
   view.setUint32(abi.OPERATION_LIMITS_COUNT, limits.count, true);
+  view.setUint32(abi.OPERATION_COST, operation?.cost ?? 1, true);
   const carriers = writer.list((operation?.scopes ?? []).map((scope) => roleBits(plan.roles, carriersOf(plan, scope))));
   view.setUint32(abi.OPERATION_CARRIERS_FIRST, carriers.first, true);
   view.setUint32(abi.OPERATION_ROLES, roleBits(plan.roles, operation?.roles ?? []), true);

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_KEY_PARTS, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { MAX_COST, MAX_KEY_PARTS, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
 import { type Algorithm, algorithms } from "./algorithms.ts";
 import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
@@ -156,6 +156,12 @@ function operation() {
     roles: roles("Roles, one of which a caller must have.").default([]),
     bind: bind(),
     limits: limits("Limits for this operation, beside the service's."),
+    cost: z
+      .int()
+      .min(1)
+      .max(MAX_COST)
+      .default(1)
+      .meta({ description: "Requests that one of these counts for in each of its limits." }),
   });
   return z.union([short, long]);
 }
@@ -178,6 +184,7 @@ interface ShortOperation {
   roles: string[];
   bind: Record<string, BindSubject>;
   limits: string[];
+  cost: number;
 }
 
 /** `GET /path`: an operation that asks nothing of who may call its service, and has no limits of its own. */
@@ -189,7 +196,7 @@ function readShortOperation(input: string): Read<ShortOperation> {
     return { ok: false, code: "operation_malformed", expected, message: "this is not an operation" };
   }
   const path = readTemplate(parts?.[2] ?? "");
-  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], roles: [], bind: {}, limits: [] } } : path;
+  return path.ok ? { ok: true, value: { method, path: path.value, scopes: [], roles: [], bind: {}, limits: [], cost: 1 } } : path;
 }
 
 function authenticator() {
@@ -300,6 +307,13 @@ function limit() {
       .boolean()
       .default(false)
       .meta({ description: "Never admit more than the rate, even when the table of counts is full: a new key may then wait." }),
+    mode: z.enum(["enforce", "shadow"]).default("enforce").meta({
+      description: "shadow: what it would refuse passes, and is shown in events, counts and the console as would-be refused.",
+    }),
+    announce: z.enum(["refusals", "always", "never"]).default("refusals").meta({
+      description:
+        "When callers are told of it by RateLimit headers: with refusals, with every answer, or never, so that nobody learns its shape.",
+    }),
   });
 }
 
