@@ -27,6 +27,8 @@ export interface PolicyMeta {
   services: ServiceMeta[];
   operations: OperationMeta[];
   authenticators: AuthenticatorMeta[];
+  /** Role → the scopes that it carries. */
+  roles: Record<string, string[]>;
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
@@ -39,6 +41,10 @@ export interface AuthenticatorMeta {
   name: string;
   type: "jwt" | "cwt" | "api-key";
   slot: number;
+  /** Who answers for its callers; "" = nobody is named. */
+  owner: string;
+  /** Of an API key authenticator: the policy's own keys. */
+  keys: { id: string; owner: string }[];
   /** How the host verifies signatures for it; null = it never has to. */
   verification: VerificationMeta | null;
 }
@@ -80,7 +86,10 @@ export interface OperationMeta {
   method: string;
   /** Path template, or "(undocumented)" / "(no service)". */
   template: string;
+  /** All of which a caller must have. */
   scopes: string[];
+  /** One of which a caller must have; none = whoever the service lets in. */
+  roles: string[];
 }
 
 export interface TelemetryMeta {
