@@ -30,7 +30,7 @@ const requestSchema = z
   })
   .openapi("GrantRequest");
 
-const grantSchema = z
+export const grantSchema = z
   .object({
     id: z.int(),
     principal: z.string(),
@@ -100,7 +100,7 @@ const takeBack = createRoute({
 export const grants = createRouter()
   .openapi(list, async (c) => {
     const { results } = await selectGrantsFor(c.env.DB, c.get("nowMs")).all<GrantRow>();
-    return c.json({ most: MOST_GRANTS, grants: results.map(shown) }, 200);
+    return c.json({ most: MOST_GRANTS, grants: results.map(shownGrant) }, 200);
   })
   .openapi(give, async (c) => {
     const nowMs = c.get("nowMs");
@@ -114,7 +114,7 @@ export const grants = createRouter()
     const granted = await insertGrant(c.env.DB, one);
     if (granted.state === "full") return problem(c, 409, "grants_full");
     const pending = await tellRegions(c.env, granted.generation);
-    const answer = { grant: shown(granted.row), generation: granted.generation, pending };
+    const answer = { grant: shownGrant(granted.row), generation: granted.generation, pending };
     return c.json(answer, granted.state === "made" ? 201 : 200);
   })
   .openapi(takeBack, async (c) => {
@@ -131,6 +131,6 @@ const untilProblem = {
   line: null,
 };
 
-function shown({ scopes, ...row }: GrantRow) {
+export function shownGrant({ scopes, ...row }: GrantRow) {
   return { ...row, scopes: scopes.split(" ") };
 }

@@ -40,7 +40,7 @@ const requestSchema = z
   })
   .openapi("RevocationRequest");
 
-const revocationSchema = z
+export const revocationSchema = z
   .object({
     id: z.int(),
     kind: z.enum(["token", "principal", "credential", "issuer"]),
@@ -109,7 +109,7 @@ const lift = createRoute({
 export const revocations = createRouter()
   .openapi(list, async (c) => {
     const { results } = await selectLiveRevocations(c.env.DB, c.get("nowMs")).all<RevocationRow>();
-    return c.json({ most: MOST_REVOCATIONS, revocations: results.map(shown) }, 200);
+    return c.json({ most: MOST_REVOCATIONS, revocations: results.map(shownRevocation) }, 200);
   })
   .openapi(revoke, async (c) => {
     const nowMs = c.get("nowMs");
@@ -127,7 +127,7 @@ export const revocations = createRouter()
     if (revoked.state === "full") return problem(c, 409, "revocations_full");
     // Also when nothing changed: a region that was away when it did may be told now.
     const pending = await tellRegions(c.env, revoked.generation);
-    const answer = { revocation: shown(revoked.row), generation: revoked.generation, pending };
+    const answer = { revocation: shownRevocation(revoked.row), generation: revoked.generation, pending };
     return c.json(answer, revoked.state === "made" ? 201 : 200);
   })
   .openapi(lift, async (c) => {
@@ -136,7 +136,7 @@ export const revocations = createRouter()
     return c.json({ generation, pending: await tellRegions(c.env, generation) }, 200);
   });
 
-function shown({ beforeMs, expiresMs, ...row }: RevocationRow) {
+export function shownRevocation({ beforeMs, expiresMs, ...row }: RevocationRow) {
   const known = (ms: number) => (ms >= FOREVER_MS ? null : ms);
   return { ...row, beforeMs: known(beforeMs), expiresMs: known(expiresMs) };
 }
