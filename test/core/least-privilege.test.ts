@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../cli/random.ts";
 import * as abi from "../../wasm/abi.ts";
-import type { PrincipalOperationRow, PrincipalRow } from "../../worker/db/principals-read.ts";
+import type { PrincipalOperationRow, PrincipalRow } from "../../worker/db/principal-rows.ts";
 import type { PolicyMeta } from "../../worker/policy/compiled.ts";
 import { csvText } from "../../worker/soc/csv.ts";
 import { countDistinct } from "../../worker/soc/linear-counting.ts";

@@ -1,51 +1,8 @@
-/** An authenticated caller as D1 keeps it; times in ms since 1970. See migrations/0003_principals.sql. */
-export interface PrincipalRow {
-  authenticator: string;
-  principal: string;
-  kind: string;
-  /** What names the newest credential; "" = nothing does. */
-  credential: string;
-  /** Space-separated, as the newest credential carried them. */
-  scopes: string;
-  roles: string;
-  issuedMs: number | null;
-  expiresMs: number | null;
-  /** The longest that a credential of this caller had. */
-  lifetimeMs: number | null;
-  /** 1 = a credential without an expiry was accepted. */
-  endless: number;
-  firstMs: number;
-  lastMs: number;
-  /** UTC day since 1970 that the bitmap is of, and its 64 bits in two halves. */
-  addressDay: number;
-  addressLow: number;
-  addressHigh: number;
-  /** 1 = a revocation that is in force strikes its newest credential. */
-  revoked: number;
-}
-
-export interface PrincipalOperationRow {
-  authenticator: string;
-  principal: string;
-  service: string;
-  method: string;
-  operation: string;
-  allowed: number;
-  refused: number;
-  firstMs: number;
-  lastMs: number;
-}
-
-export interface PrincipalPlaceRow {
-  country: string;
-  asn: number;
-  firstMs: number;
-  lastMs: number;
-}
+import type { PrincipalCursor, PrincipalFilter, PrincipalOrder, PrincipalRow } from "./principal-rows.ts";
 
 type Reader = Pick<D1Database, "prepare">;
 
-/** What a caller is ordered by, and which way: the newest, the busiest, or by name. */
+/** What each order goes by, and which way. */
 const orders = {
   last: { key: "p.last_ms", step: "<", way: "DESC" },
   first: { key: "p.first_ms", step: "<", way: "DESC" },
@@ -56,24 +13,7 @@ const orders = {
     way: "DESC",
   },
   principal: { key: "p.principal", step: ">", way: "ASC" },
-} as const;
-
-export type PrincipalOrder = keyof typeof orders;
-export const principalOrders = Object.keys(orders) as [PrincipalOrder, ...PrincipalOrder[]];
-
-export interface PrincipalFilter {
-  /** Part of the principal's text, ASCII letters in either case; "" = any. */
-  q: string;
-  kind: string;
-  authenticator: string;
-}
-
-/** Where a page ended: the last row's key and name. */
-export interface PrincipalCursor {
-  key: number | string;
-  authenticator: string;
-  principal: string;
-}
+} as const satisfies Record<PrincipalOrder, { key: string; step: "<" | ">"; way: "ASC" | "DESC" }>;
 
 const columns = `p.authenticator, p.principal, p.kind, p.credential, p.scopes, p.roles, p.issued_ms AS "issuedMs",
   p.expires_ms AS "expiresMs", p.lifetime_ms AS "lifetimeMs", p.endless, p.first_ms AS "firstMs", p.last_ms AS "lastMs",

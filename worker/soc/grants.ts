@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { deleteGrant, type GrantRow, insertGrant, MOST_GRANTS, selectGrantsFor } from "../db/grants.ts";
 import { limitBody, operatorName, operatorSecurity, requireOperator, requireSameOrigin, SMALL_BODY_BYTES } from "./guards.ts";
 import { authenticatorNamed, bytesOf, changeSchema, lineSchema, nameSchema, tellRegions } from "./overlay-change.ts";
+import { grantSchema } from "./overlay-schema.ts";
 import { problem, problemAnswer } from "./problem.ts";
 import { createRouter } from "./router.ts";
 
@@ -29,21 +30,6 @@ const requestSchema = z
     error: `authenticator, principal and scopes are longer than ${MOST_TEXT_BYTES} bytes together`,
   })
   .openapi("GrantRequest");
-
-export const grantSchema = z
-  .object({
-    id: z.int(),
-    principal: z.string(),
-    authenticator: z.string(),
-    scopes: z.array(z.string()),
-    fromMs: z.number(),
-    untilMs: z.number(),
-    reason: z.string(),
-    approver: z.string(),
-    who: z.string(),
-    madeMs: z.number(),
-  })
-  .openapi("Grant");
 
 const changed = changeSchema.extend({ grant: grantSchema });
 

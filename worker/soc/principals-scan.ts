@@ -1,14 +1,12 @@
 import { type PolicyRow, selectNewestPolicy } from "../db/policies.ts";
-import {
-  countPrincipals,
-  type PrincipalCursor,
-  type PrincipalFilter,
-  type PrincipalOperationRow,
-  type PrincipalOrder,
-  type PrincipalRow,
-  selectOperationsOf,
-  selectPrincipals,
-} from "../db/principals-read.ts";
+import type {
+  PrincipalCursor,
+  PrincipalFilter,
+  PrincipalOperationRow,
+  PrincipalOrder,
+  PrincipalRow,
+} from "../db/principal-rows.ts";
+import { countPrincipals, selectOperationsOf, selectPrincipals } from "../db/principals-read.ts";
 import { type Finding, findingsOf } from "./privilege-findings.ts";
 import { type PrivilegePolicy, readPrivilegePolicy } from "./privilege-policy.ts";
 import { type Caller, type Watch, type WatchWindow, watchOf } from "./privileges.ts";

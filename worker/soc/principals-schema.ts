@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type PrincipalCursor, principalOrders } from "../db/principals-read.ts";
+import { type PrincipalCursor, principalOrders } from "../db/principal-rows.ts";
 import { findingCodes } from "./privilege-findings.ts";
 import { thresholds } from "./privilege-thresholds.ts";
 
@@ -66,6 +66,17 @@ export const callerSchema = z
   })
   .openapi("Caller");
 
+export const pageSchema = z.object({
+  generatedMs: z.number(),
+  policyVersion: z.int(),
+  authenticators: z.array(z.string()),
+  matched: z.int().openapi({ description: "Callers that all filters but `finding` let through" }),
+  scanned: z.int(),
+  callers: z.array(callerSchema),
+  next: z.string().nullable(),
+});
+
+export type CallersPage = z.infer<typeof pageSchema>;
 export type CallerSummary = z.infer<typeof callerSchema>;
 
 /** An opaque text for where a page ended, and back; null when it is none, or of another order. */

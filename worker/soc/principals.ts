@@ -1,10 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { PrincipalOrder } from "../db/principals-read.ts";
+import type { PrincipalOrder } from "../db/principal-rows.ts";
 import { csvHeaders, csvText, csvTime } from "./csv.ts";
 import { operatorSecurity, requireOperator } from "./guards.ts";
 import { countDistinct } from "./linear-counting.ts";
 import { type JudgedCaller, MOST_SCANNED, readPolicyAndCount, type Scanned, scanPrincipals } from "./principals-scan.ts";
-import { type CallerSummary, callerSchema, cursorText, listQuery, readCursor } from "./principals-schema.ts";
+import { type CallerSummary, cursorText, listQuery, pageSchema, readCursor } from "./principals-schema.ts";
 import { findingCodes } from "./privilege-findings.ts";
 import { ownerOf, type PrivilegePolicy } from "./privilege-policy.ts";
 import { problem, problemAnswer } from "./problem.ts";
@@ -25,15 +25,7 @@ const list = createRoute({
       description: `A page; \`next\` is null on the last. With \`finding\` a request looks through ${MOST_SCANNED} callers at most: a page may then be short and still have a next`,
       content: {
         "application/json": {
-          schema: z.object({
-            generatedMs: z.number(),
-            policyVersion: z.int(),
-            authenticators: z.array(z.string()),
-            matched: z.int().openapi({ description: "Callers that all filters but `finding` let through" }),
-            scanned: z.int(),
-            callers: z.array(callerSchema),
-            next: z.string().nullable(),
-          }),
+          schema: pageSchema,
         },
       },
     },

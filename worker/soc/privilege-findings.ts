@@ -1,4 +1,4 @@
-import type { PrincipalRow } from "../db/principals-read.ts";
+import type { PrincipalRow } from "../db/principal-rows.ts";
 import { countDistinct } from "./linear-counting.ts";
 import type { PrivilegePolicy } from "./privilege-policy.ts";
 import { remedies } from "./privilege-remedies.ts";

@@ -1,4 +1,4 @@
-import type { PrincipalRow } from "../db/principals-read.ts";
+import type { PrincipalRow } from "../db/principal-rows.ts";
 import type { Remedy } from "./privilege-findings.ts";
 import type { PrivilegePolicy } from "./privilege-policy.ts";
 import { thresholds } from "./privilege-thresholds.ts";

@@ -1,4 +1,4 @@
-import type { PrincipalOperationRow, PrincipalRow } from "../db/principals-read.ts";
+import type { PrincipalOperationRow, PrincipalRow } from "../db/principal-rows.ts";
 import type { OperationMeta } from "../policy/compiled.ts";
 import { operationKey, type PrivilegePolicy } from "./privilege-policy.ts";
 import { DAY_MS } from "./privilege-thresholds.ts";

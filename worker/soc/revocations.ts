@@ -11,6 +11,7 @@ import {
 import { parsePolicy } from "../policy/parse.ts";
 import { limitBody, operatorName, operatorSecurity, requireOperator, requireSameOrigin, SMALL_BODY_BYTES } from "./guards.ts";
 import { type Authenticator, authenticatorNamed, changeSchema, lineSchema, nameSchema, tellRegions } from "./overlay-change.ts";
+import { revocationSchema } from "./overlay-schema.ts";
 import { type ProblemCode, problem, problemAnswer } from "./problem.ts";
 import { createRouter } from "./router.ts";
 
@@ -39,20 +40,6 @@ const requestSchema = z
     error: "only with the kinds issuer and principal",
   })
   .openapi("RevocationRequest");
-
-export const revocationSchema = z
-  .object({
-    id: z.int(),
-    kind: z.enum(["token", "principal", "credential", "issuer"]),
-    authenticator: z.string(),
-    subject: z.string(),
-    beforeMs: z.number().nullable(),
-    expiresMs: z.number().nullable(),
-    reason: z.string(),
-    who: z.string(),
-    madeMs: z.number(),
-  })
-  .openapi("Revocation", { description: "beforeMs null: whenever it was issued; expiresMs null: never ends" });
 
 const changed = changeSchema.extend({ revocation: revocationSchema });
 

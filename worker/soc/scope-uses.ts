@@ -1,4 +1,3 @@
-import type { GrantRow } from "../db/grants.ts";
 import type { PrivilegePolicy } from "./privilege-policy.ts";
 import { type Caller, holdingsOf, metaOf } from "./privileges.ts";
 
@@ -15,8 +14,15 @@ export interface ScopeUse {
   requests: number;
 }
 
+/** A temporary grant: from when on, and its scopes, space-separated. */
+export interface GrantedScopes {
+  id: number;
+  fromMs: number;
+  scopes: string;
+}
+
 /** Scopes granted against scopes used, temporary grants included; missing ones first, then used, unused and unknown ones. */
-export function scopeUses(caller: Caller, policy: PrivilegePolicy, grants: readonly GrantRow[], nowMs: number): ScopeUse[] {
+export function scopeUses(caller: Caller, policy: PrivilegePolicy, grants: readonly GrantedScopes[], nowMs: number): ScopeUse[] {
   const uses = new Map<string, ScopeUse>();
   const useOf = (scope: string) => {
     const use = uses.get(scope) ?? { scope, state: "unused", via: [], operations: [], requests: 0 };
