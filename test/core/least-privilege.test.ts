@@ -208,7 +208,9 @@ describe("proposals", () => {
 
 describe("what is found of a credential", () => {
   it("is its lifetime, or that it has no end", () => {
-    expect(codes({ expiresMs: null, endless: 1 })).toEqual(["credential_long_lived"]);
+    const endless = findings({ expiresMs: null, endless: 1 });
+    expect(endless.map(({ code }) => code)).toEqual(["credential_long_lived"]);
+    expect(endless[0]?.remedy.text).toMatch(/\nexpires: 2027-02-22$/);
     expect(codes({ expiresMs: null, endless: 1 }, { type: "jwt" })).toEqual(["token_without_exp"]);
     expect(codes({ lifetimeMs: 90 * DAY }, { type: "jwt" })).toEqual([]);
     expect(codes({ lifetimeMs: 91 * DAY }, { type: "jwt" })).toEqual(["credential_long_lived"]);
@@ -246,7 +248,7 @@ describe("what is found of a credential", () => {
     expect(codes(bits(11))).toEqual(["credential_shared"]);
     expect(codes(bits(11), { type: "jwt" })).toEqual([]);
     expect(findings(bits(64))[0]?.says).toBe(
-      "One key was used from at least 183 addresses (more than can be told apart) on 2026-11-24.",
+      "One key was used from at least 183 addresses (more than can be told apart) on 2026-11-24. Give each place one of its own.",
     );
     expect(findings(bits(20))[0]?.says).toMatch(/from about 24 addresses \(20 to 29\) on/);
   });

@@ -43,9 +43,9 @@ export function findingsOf(caller: Caller, policy: PrivilegePolicy, watch: Watch
   if (row.revoked === 1 || !policy.authenticators.has(row.authenticator)) return [];
   const found = [
     ...sharedFindings(row, policy),
-    ...(isOver(row, nowMs) ? [] : [...lifetimeFindings(row, policy), ...rotationFindings(row, policy, nowMs)]),
+    ...(isOver(row, nowMs) ? [] : [...lifetimeFindings(row, policy, nowMs), ...rotationFindings(row, policy, nowMs)]),
     ...dormantFindings(row, nowMs),
-    ...scopeFindings(caller, policy),
+    ...scopeFindings(caller, policy, watch),
     ...(watch.isEnough ? unusedFindings(caller, policy, watch) : []),
   ];
   return found.sort((a, b) => findingCodes.indexOf(a.code) - findingCodes.indexOf(b.code));
@@ -67,18 +67,18 @@ function sharedFindings(row: PrincipalRow, policy: PrivilegePolicy): Finding[] {
     {
       code: "credential_shared",
       subject: "",
-      says: `One key was used from ${many} on ${dayText(row.addressDay)}.`,
+      says: `One key was used from ${many} on ${dayText(row.addressDay)}. Give each place one of its own.`,
       evidence: { addresses: value, low, ...(high !== null && { high }), dayMs: row.addressDay * DAY_MS },
       remedy: remedies.ownKeys(row),
     },
   ];
 }
 
-function lifetimeFindings(row: PrincipalRow, policy: PrivilegePolicy): Finding[] {
+function lifetimeFindings(row: PrincipalRow, policy: PrivilegePolicy, nowMs: number): Finding[] {
   const base = { subject: "", evidence: {} };
   const key = isKey(row, policy);
   if (key && row.expiresMs === null)
-    return [{ ...base, code: "credential_long_lived", says: "The key never expires.", remedy: remedies.expiry(row) }];
+    return [{ ...base, code: "credential_long_lived", says: "The key never expires.", remedy: remedies.expiry(row, nowMs) }];
   const endless: Finding[] =
     key || row.endless === 0
       ? []
@@ -88,7 +88,7 @@ function lifetimeFindings(row: PrincipalRow, policy: PrivilegePolicy): Finding[]
   const days = wholeDays(Math.max(row.lifetimeMs ?? 0, known));
   if (days <= thresholds.longLivedDays) return endless;
   const says = `A credential of it is good for ${count(days, "day")}, more than ${thresholds.longLivedDays}.`;
-  const remedy = key ? remedies.expiry(row) : remedies.maxLifetime(row);
+  const remedy = key ? remedies.expiry(row, nowMs) : remedies.maxLifetime(row);
   return [...endless, { ...base, code: "credential_long_lived", says, evidence: { days }, remedy }];
 }
 
@@ -109,10 +109,11 @@ function dormantFindings(row: PrincipalRow, nowMs: number): Finding[] {
   return [{ code: "caller_dormant", subject: "", says, evidence: { days, lastMs: row.lastMs }, remedy }];
 }
 
-function scopeFindings(caller: Caller, policy: PrivilegePolicy): Finding[] {
+function scopeFindings(caller: Caller, policy: PrivilegePolicy, watch: Watch): Finding[] {
   const { scopes } = holdingsOf(caller, policy);
   const strange = scopes.filter((scope) => !policy.scopes.has(scope));
-  const kept = scopes.filter((scope) => policy.scopes.has(scope));
+  const unused = watch.isEnough ? unusedOf(caller, policy).scopes : [];
+  const kept = scopes.filter((scope) => policy.scopes.has(scope) && !unused.includes(scope));
   return strange.map((scope) => {
     const isWildcard = scope.includes("*");
     return {

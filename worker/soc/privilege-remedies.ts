@@ -1,7 +1,7 @@
 import type { PrincipalRow } from "../db/principal-rows.ts";
 import type { Remedy } from "./privilege-findings.ts";
 import type { PrivilegePolicy } from "./privilege-policy.ts";
-import { thresholds } from "./privilege-thresholds.ts";
+import { DAY_MS, thresholds } from "./privilege-thresholds.ts";
 
 type Named = Pick<PrincipalRow, "authenticator" | "principal">;
 
@@ -9,7 +9,8 @@ type Named = Pick<PrincipalRow, "authenticator" | "principal">;
 export const remedies = {
   scopes: (row: Named, policy: PrivilegePolicy, left: readonly string[]) => lists(row, policy, "scopes", left),
   roles: (row: Named, policy: PrivilegePolicy, left: readonly string[]) => lists(row, policy, "roles", left),
-  expiry: (row: Named) => keyLine(row, "expires: YYYY-MM-DD"),
+  expiry: (row: Named, nowMs: number) =>
+    keyLine(row, `expires: ${new Date(nowMs + thresholds.longLivedDays * DAY_MS).toISOString().slice(0, 10)}`),
   requireExp: (row: Named) => policyLine(row, "requireExp: true"),
   maxLifetime: (row: Named) => policyLine(row, `maxLifetime: ${24 * thresholds.longLivedDays}h`),
   maxAge: (row: Named) => policyLine(row, `maxAge: ${24 * thresholds.notRotatedDays}h`),

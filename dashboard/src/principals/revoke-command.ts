@@ -1,7 +1,7 @@
 /** The command that refuses a caller everywhere. For any POSIX shell: nothing in a name is expanded. */
 export function revokeCommand({ authenticator, principal }: { authenticator: string; principal: string }): string {
-  const subject = `--subject=${quoted(principal)}`;
-  return `npx picket revoke --kind principal --authenticator=${quoted(authenticator)} ${subject} --reason="…"`;
+  const name = `--authenticator=${quoted(authenticator)} --subject=${quoted(principal)}`;
+  return `npx picket revoke --kind principal \\\n  ${name} \\\n  --reason="say why"`;
 }
 
 function quoted(text: string): string {
