@@ -5,6 +5,10 @@ import type { PulseStep } from "../../worker/region/pulse.ts";
 import type { SampledEvent } from "../../worker/region/report.ts";
 import type { Overview as ApiOverview } from "../../worker/soc/overview-schema.ts";
 
+export type { PrincipalDetail } from "../../worker/soc/principal-schema.ts";
+export type { CallerSummary, CallersPage } from "../../worker/soc/principals-schema.ts";
+export type { Finding, FindingCode } from "../../worker/soc/privilege-findings.ts";
+
 export type Overview = ApiOverview;
 export type TimeRange = Overview["range"];
 export type RegionSeries = Overview["regions"][number];

@@ -1,4 +1,4 @@
-import type { LiveEvent, LiveMessage, Overview } from "./api-types.ts";
+import type { CallersPage, LiveEvent, LiveMessage, Overview, PrincipalDetail } from "./api-types.ts";
 
 /** Why a call brought nothing: problem+json where the server spoke (RFC 9457), else a code of our own. */
 export interface Failure {
@@ -41,6 +41,16 @@ export class Client {
   /** Everything the overview shows for one time range. */
   overview(range: string): Promise<Result<Overview>> {
     return this.#call(`/overview?${new URLSearchParams({ range })}`, {}, readOverview);
+  }
+
+  /** A page of the callers that a question lets through. */
+  callers(query: URLSearchParams): Promise<Result<CallersPage>> {
+    return this.#call(`/principals?${query}`, {}, readCallers);
+  }
+
+  /** One caller whole; unknown is the failure with status 404. */
+  caller(authenticator: string, principal: string): Promise<Result<PrincipalDetail>> {
+    return this.#call(`/principal?${new URLSearchParams({ authenticator, principal })}`, {}, readCaller);
   }
 
   async #call<T>(path: string, init: RequestInit, read: (body: unknown) => T | undefined): Promise<Result<T>> {
@@ -92,6 +102,20 @@ export function readOverview(body: unknown): Overview | undefined {
   if (!isPositive(stepMs) || typeof fromMs !== "number" || typeof toMs !== "number") return;
   for (const list of [body.regions, body.operations, body.reasons, body.principals]) if (!Array.isArray(list)) return;
   return body as unknown as Overview;
+}
+
+/** As above, for a page of callers. */
+export function readCallers(body: unknown): CallersPage | undefined {
+  if (!isRecord(body) || typeof body.generatedMs !== "number" || typeof body.matched !== "number") return;
+  return Array.isArray(body.callers) && Array.isArray(body.authenticators) ? (body as unknown as CallersPage) : undefined;
+}
+
+/** As above, for one caller. */
+export function readCaller(body: unknown): PrincipalDetail | undefined {
+  if (!isRecord(body) || !isRecord(body.newest) || !isRecord(body.watch) || !isRecord(body.window) || !isRecord(body.addresses))
+    return;
+  const lists = [body.scopes, body.roles, body.operations, body.places, body.findings, body.revocations, body.grants];
+  return lists.every((list) => Array.isArray(list)) ? (body as unknown as PrincipalDetail) : undefined;
 }
 
 /** One message of the live stream, or undefined where it is neither hello nor tick. */

@@ -117,6 +117,11 @@ export function formatDateTime(timeMs: number, zone: Zone): string {
   return `${days[zone].format(timeMs)} ${formatTimeExact(timeMs, zone)}${zone === "utc" ? " UTC" : ""}`;
 }
 
+/** "23 Nov 2026". */
+export function formatDay(timeMs: number, zone: Zone): string {
+  return days[zone].format(timeMs);
+}
+
 function clockFormat(timeZone: string | undefined): Intl.DateTimeFormat {
   return new Intl.DateTimeFormat("en-GB", { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }

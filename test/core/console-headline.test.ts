@@ -48,6 +48,7 @@ describe("the headline", () => {
           {
             principal: "acme-sync",
             kind: "service",
+            authenticator: "a",
             operation: "/a",
             method: "GET",
             refused: { value: 1250, low: 1200, high: 1300 },
@@ -71,11 +72,25 @@ describe("the headline", () => {
   it("blames a region's refusals on nobody whose refusals may lie elsewhere", () => {
     // 780 of 1514 is most of all; but 114 of them may be of other regions, and 666 of 1400 is not most of the region's.
     const principals = [
-      { principal: "p", kind: "device", operation: "/a", method: "GET", refused: { value: 800, low: 780, high: 820 } },
+      {
+        principal: "p",
+        kind: "device",
+        authenticator: "a",
+        operation: "/a",
+        method: "GET",
+        refused: { value: 800, low: 780, high: 820 },
+      },
     ];
     expect(say(overview({ principals }, attack))).not.toContain("mostly one device");
     const surely = [
-      { principal: "p", kind: "device", operation: "/a", method: "GET", refused: { value: 840, low: 815, high: 865 } },
+      {
+        principal: "p",
+        kind: "device",
+        authenticator: "a",
+        operation: "/a",
+        method: "GET",
+        refused: { value: 840, low: 815, high: 865 },
+      },
     ];
     expect(say(overview({ principals: surely }, attack))).toContain("mostly one device: p");
   });
@@ -84,6 +99,7 @@ describe("the headline", () => {
     const at = (operation: string) => ({
       principal: "p",
       kind: "",
+      authenticator: "a",
       operation,
       method: "GET",
       refused: { value: 500, low: 450, high: 550 },
@@ -93,7 +109,14 @@ describe("the headline", () => {
 
   it("takes a principal's lower end, not its estimate", () => {
     const wide = [
-      { principal: "p", kind: "user", operation: "/a", method: "GET", refused: { value: 1400, low: 200, high: 2600 } },
+      {
+        principal: "p",
+        kind: "user",
+        authenticator: "a",
+        operation: "/a",
+        method: "GET",
+        refused: { value: 1400, low: 200, high: 2600 },
+      },
     ];
     expect(say(overview({ principals: wide }, attack))).not.toContain("mostly");
   });

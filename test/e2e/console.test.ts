@@ -1,36 +1,14 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { browserPath, launchBrowser } from "./browser.ts";
+import { watch } from "./page-faults.ts";
 import { Picket } from "./picket-process.ts";
 
 const REGIONS = ["weur", "enam", "apac"];
 const LIFE_MS = 10_000;
-
-/** Everything that a page should never do. */
-interface Faults {
-  said: string[];
-  foreign: string[];
-}
-
-function watch(page: Page, origin: string): Faults {
-  const faults: Faults = { said: [], foreign: [] };
-  page.on("console", (message) => {
-    // A violated Content-Security-Policy is told here too.
-    if (message.type() === "error" || message.type() === "warning") faults.said.push(message.text());
-  });
-  page.on("pageerror", (error) => faults.said.push(error.message));
-  page.on("request", (request) => {
-    const url = new URL(request.url());
-    if (url.origin !== origin && url.protocol !== "data:") faults.foreign.push(request.url());
-  });
-  page.on("websocket", (socket) => {
-    if (new URL(socket.url()).host !== new URL(origin).host) faults.foreign.push(socket.url());
-  });
-  return faults;
-}
 
 describe.skipIf(browserPath === null)("the console in Chromium", () => {
   let picket: Picket;

@@ -89,11 +89,32 @@ test("operation 0 and each service's stand-in are named for the host", async () 
   const { meta, version } = await compiled(plainPolicy());
   expect(version).toBe(7);
   expect(meta.operations.slice(0, 3)).toEqual([
-    { service: -1, method: "*", template: "(no service)", scopes: [] },
-    { service: 0, method: "*", template: "(undocumented)", scopes: [] },
-    { service: 0, method: "GET", template: "/fleet/devices/{deviceId}", scopes: [] },
+    { service: -1, method: "*", template: "(no service)", scopes: [], roles: [] },
+    { service: 0, method: "*", template: "(undocumented)", scopes: [], roles: [] },
+    { service: 0, method: "GET", template: "/fleet/devices/{deviceId}", scopes: [], roles: [] },
   ]);
   expect(JSON.parse(JSON.stringify(meta))).toEqual(meta);
+});
+
+test("who answers for an authenticator and for each of its keys is told to the host, and is no part of the image", async () => {
+  const policy = plainPolicy();
+  const key = { id: "acme", sha256: "ab".repeat(32), owner: "partner desk" };
+  const add = (owner: string) =>
+    put(policy, "authenticators[1]", {
+      name: "partner-keys",
+      type: "api-key",
+      owner,
+      keys: [key, { id: "other", sha256: "cd".repeat(32) }],
+    });
+  add("supply-team");
+  const { image, meta } = await compiled(policy);
+  expect(meta.authenticators.map(({ owner }) => owner)).toEqual(["", "supply-team"]);
+  expect(meta.authenticators[1]?.keys).toEqual([
+    { id: "acme", owner: "partner desk" },
+    { id: "other", owner: "" },
+  ]);
+  add("somebody else");
+  expect((await compiled(policy)).image).toEqual(image);
 });
 
 describe("secrets", () => {

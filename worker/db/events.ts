@@ -78,6 +78,7 @@ export interface RefusedPart {
   /** null = of every caller, and of those without a principal. */
   principal: string | null;
   kind: string | null;
+  authenticator: string | null;
   /** Requests that the samples stand for, the estimate's variance, and how many samples there are. */
   estimate: number;
   variance: number;
@@ -93,17 +94,17 @@ export function selectRefusedParts(db: Reader, fromMs: number, limit: number): D
   return db
     .prepare(
       `WITH parts AS MATERIALIZED (
-         SELECT service, method, operation, reason, principal, kind, SUM(stands_for) AS estimate,
+         SELECT service, method, operation, reason, principal, kind, authenticator, SUM(stands_for) AS estimate,
            SUM(threshold * MAX(0, threshold - weight)) AS variance, COUNT(*) AS samples
          FROM events WHERE time_ms >= ?1 AND verdict = 'refuse'
-         GROUP BY service, method, operation, reason, principal, kind),
+         GROUP BY service, method, operation, reason, principal, kind, authenticator),
        top AS (
-         SELECT method, operation, principal, kind FROM parts WHERE principal <> ''
-         GROUP BY method, operation, principal, kind ORDER BY SUM(estimate) DESC, principal LIMIT ?2)
-       SELECT service, method, operation, reason, principal, kind, estimate, variance, samples
-       FROM parts JOIN top USING (method, operation, principal, kind)
+         SELECT method, operation, principal, kind, authenticator FROM parts WHERE principal <> ''
+         GROUP BY method, operation, principal, kind, authenticator ORDER BY SUM(estimate) DESC, principal LIMIT ?2)
+       SELECT service, method, operation, reason, principal, kind, authenticator, estimate, variance, samples
+       FROM parts JOIN top USING (method, operation, principal, kind, authenticator)
        UNION ALL
-       SELECT service, method, operation, reason, NULL, NULL, SUM(estimate), SUM(variance), SUM(samples)
+       SELECT service, method, operation, reason, NULL, NULL, NULL, SUM(estimate), SUM(variance), SUM(samples)
        FROM parts GROUP BY service, method, operation, reason`,
     )
     .bind(fromMs, limit);

@@ -30,6 +30,17 @@ export function selectGrantsFor(db: Pick<D1Database, "prepare">, nowMs: number):
     .bind(nowMs - DAY_MS);
 }
 
+/** Those of one principal that have not ended, the one that ends first before the others. As GrantRow. */
+export function selectGrantsOf(
+  db: Pick<D1Database, "prepare">,
+  one: Pick<GrantRow, "authenticator" | "principal">,
+  nowMs: number,
+) {
+  return db
+    .prepare(`SELECT ${columns} FROM grants WHERE authenticator = ?1 AND principal = ?2 AND until_ms > ?3 ORDER BY until_ms, id`)
+    .bind(one.authenticator, one.principal, nowMs);
+}
+
 export type Granted = { state: "made" | "unchanged"; row: GrantRow; generation: number } | { state: "full" };
 
 /** Grants; the same grant once more changes nothing. Nothing is inserted when MOST_GRANTS have not ended. */

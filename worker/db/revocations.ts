@@ -31,6 +31,25 @@ export function selectLiveRevocations(db: Pick<D1Database, "prepare">, nowMs: nu
     .bind(nowMs);
 }
 
+/** What a revocation may strike: who called, with which credential, and when that was issued (null = it does not say). */
+export interface Struck {
+  authenticator: string;
+  principal: string;
+  credential: string;
+  issuedMs: number | null;
+}
+
+/** Those in force that strike a credential, the newest first. One that does not say when it was issued counts as older. */
+export function selectRevocationsOf(db: Pick<D1Database, "prepare">, one: Struck, nowMs: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `SELECT ${columns} FROM revocations WHERE authenticator = ?1 AND expires_ms > ?2 AND before_ms > ?3
+         AND ((kind = 'principal' AND subject = ?4) OR (kind = 'credential' AND subject = ?5) OR (kind = 'issuer' AND subject = ''))
+       ORDER BY made_ms DESC, id`,
+    )
+    .bind(one.authenticator, nowMs, one.issuedMs ?? 0, one.principal, one.credential);
+}
+
 export type Revoked = { state: "made" | "unchanged"; row: RevocationRow; generation: number } | { state: "full" };
 
 /**

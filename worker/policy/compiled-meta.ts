@@ -14,6 +14,8 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       name: a.name,
       type: a.type,
       slot: slotOf(plan, a),
+      owner: a.owner,
+      keys: a.type === "api-key" ? a.keys.map(({ id, owner }) => ({ id, owner })) : [],
       verification: verificationMeta(a),
     })),
     roles: plan.roles.map((name) => ({ name, scopes: policy.roles[name] ?? [] })),
@@ -71,6 +73,9 @@ function corsMeta(cors: NonNullable<Service["cors"]>): CorsMeta {
 }
 
 function operationMeta({ service, operation }: PlannedOperation): OperationMeta {
-  if (operation !== null) return { service, method: operation.method, template: operation.path.text, scopes: operation.scopes };
-  return { service, method: "*", template: service === -1 ? "(no service)" : "(undocumented)", scopes: [] };
+  if (operation !== null) {
+    const { method, path, scopes, roles } = operation;
+    return { service, method, template: path.text, scopes, roles };
+  }
+  return { service, method: "*", template: service === -1 ? "(no service)" : "(undocumented)", scopes: [], roles: [] };
 }

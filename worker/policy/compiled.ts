@@ -59,6 +59,10 @@ export interface AuthenticatorMeta {
   name: string;
   type: "jwt" | "cwt" | "api-key";
   slot: number;
+  /** Who answers for its callers; "" = nobody is named. */
+  owner: string;
+  /** Of an API key authenticator: the policy's own keys. */
+  keys: { id: string; owner: string }[];
   /** How the host verifies signatures for it; null = it never has to. */
   verification: VerificationMeta | null;
 }
@@ -100,7 +104,10 @@ export interface OperationMeta {
   method: string;
   /** Path template, or "(undocumented)" / "(no service)". */
   template: string;
+  /** All of which a caller must have. */
   scopes: string[];
+  /** One of which a caller must have; none = whoever the service lets in. */
+  roles: string[];
 }
 
 export interface TelemetryMeta {

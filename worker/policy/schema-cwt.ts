@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { MAX_CWT_KEYS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
-import { durationMs, line, name, scopes, strict, text } from "./schema-fields.ts";
+import { durationMs, line, name, owner, scopes, strict, text } from "./schema-fields.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 
 /** COSE algorithms by their IANA names (RFC 9053 §3.1). */
@@ -28,6 +28,7 @@ export function cwt<Kinds extends readonly [string, ...string[]]>(kinds: Kinds) 
   return strict({
     name: name("What services call it."),
     type: z.literal("cwt"),
+    owner: owner(),
     issuer: line(512, "Required value of the claim iss. Without it any token is taken, whoever it says it is from.")
       .min(1)
       .optional(),

@@ -98,3 +98,7 @@ const lineText = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$";
 export function line(maximum: number, description: string) {
   return shaped(new RegExp(lineText), "one line of text", { description }).max(maximum);
 }
+
+export function owner() {
+  return line(100, "Who answers for these callers: shown beside them.").default("");
+}

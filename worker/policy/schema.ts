@@ -15,6 +15,7 @@ import {
   line,
   mediaType,
   name,
+  owner,
   publicKey,
   reference,
   roleName,
@@ -217,6 +218,7 @@ function jwt() {
   return strict({
     name: name("What services call it."),
     type: z.literal("jwt"),
+    owner: owner(),
     issuer: line(512, "Required value of the claim iss.").min(1),
     audience: z
       .union([audience.transform((one) => [one]), z.array(audience).min(1).max(16)])
@@ -267,6 +269,7 @@ function apiKey() {
     id: identifier("Who calls with this key: the principal."),
     sha256: text(readDigest, { description: "SHA-256 of the key, 64 hex digits.", pattern: "^[0-9a-fA-F]{64}$" }),
     kind: z.enum(kinds).default("service").meta({ description: "What this caller is." }),
+    owner: line(100, "Who answers for this key. Default: the authenticator's owner.").default(""),
     scopes: scopes("Scopes that the key carries.").default([]),
     roles: roles("Roles that the key has.").default([]),
     expires: text(readInstant, {
@@ -277,6 +280,7 @@ function apiKey() {
   return strict({
     name: name("What services call it."),
     type: z.literal("api-key"),
+    owner: owner(),
     header: text(readHeaderName, { description: "Header that carries the key.", pattern: headerNamePattern }).prefault(
       "X-Api-Key",
     ),

@@ -4,9 +4,12 @@ import { serveAsset } from "./assets.ts";
 import { events } from "./events.ts";
 import { grants } from "./grants.ts";
 import { createHealth } from "./health.ts";
+import { leastPrivilege } from "./least-privilege.ts";
 import { live } from "./live.ts";
 import { overview } from "./overview.ts";
 import { policies } from "./policies.ts";
+import { principal } from "./principal.ts";
+import { principals } from "./principals.ts";
 import { problem } from "./problem.ts";
 import { revocations } from "./revocations.ts";
 import { createRouter } from "./router.ts";
@@ -28,6 +31,9 @@ export function createSoc(now: () => number) {
     .route("/", policies)
     .route("/", revocations)
     .route("/", grants)
+    .route("/", principals)
+    .route("/", principal)
+    .route("/", leastPrivilege)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });

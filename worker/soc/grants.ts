@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { deleteGrant, type GrantRow, insertGrant, MOST_GRANTS, selectGrantsFor } from "../db/grants.ts";
 import { limitBody, operatorName, operatorSecurity, requireOperator, requireSameOrigin, SMALL_BODY_BYTES } from "./guards.ts";
 import { authenticatorNamed, bytesOf, changeSchema, lineSchema, nameSchema, tellRegions } from "./overlay-change.ts";
+import { grantSchema } from "./overlay-schema.ts";
 import { problem, problemAnswer } from "./problem.ts";
 import { createRouter } from "./router.ts";
 
@@ -29,21 +30,6 @@ const requestSchema = z
     error: `authenticator, principal and scopes are longer than ${MOST_TEXT_BYTES} bytes together`,
   })
   .openapi("GrantRequest");
-
-const grantSchema = z
-  .object({
-    id: z.int(),
-    principal: z.string(),
-    authenticator: z.string(),
-    scopes: z.array(z.string()),
-    fromMs: z.number(),
-    untilMs: z.number(),
-    reason: z.string(),
-    approver: z.string(),
-    who: z.string(),
-    madeMs: z.number(),
-  })
-  .openapi("Grant");
 
 const changed = changeSchema.extend({ grant: grantSchema });
 
@@ -100,7 +86,7 @@ const takeBack = createRoute({
 export const grants = createRouter()
   .openapi(list, async (c) => {
     const { results } = await selectGrantsFor(c.env.DB, c.get("nowMs")).all<GrantRow>();
-    return c.json({ most: MOST_GRANTS, grants: results.map(shown) }, 200);
+    return c.json({ most: MOST_GRANTS, grants: results.map(shownGrant) }, 200);
   })
   .openapi(give, async (c) => {
     const nowMs = c.get("nowMs");
@@ -114,7 +100,7 @@ export const grants = createRouter()
     const granted = await insertGrant(c.env.DB, one);
     if (granted.state === "full") return problem(c, 409, "grants_full");
     const pending = await tellRegions(c.env, granted.generation);
-    const answer = { grant: shown(granted.row), generation: granted.generation, pending };
+    const answer = { grant: shownGrant(granted.row), generation: granted.generation, pending };
     return c.json(answer, granted.state === "made" ? 201 : 200);
   })
   .openapi(takeBack, async (c) => {
@@ -131,6 +117,6 @@ const untilProblem = {
   line: null,
 };
 
-function shown({ scopes, ...row }: GrantRow) {
+export function shownGrant({ scopes, ...row }: GrantRow) {
   return { ...row, scopes: scopes.split(" ") };
 }

@@ -9,6 +9,7 @@ const TOP = 10;
 export interface RefusedPrincipal {
   principal: string;
   kind: string;
+  authenticator: string;
   operation: string;
   method: string;
   refused: Estimate;
@@ -28,18 +29,18 @@ export function refusedPrincipals(
   const callers = new Map<string, Map<string, SampledPart>>();
   const refusals = unread.filter((event) => event.verdict === "refuse");
   for (const part of [...stored, ...refusals.flatMap(partsOf)]) {
-    const { principal, kind, method, operation } = part;
+    const { principal, kind, authenticator, method, operation } = part;
     if (principal === "") continue; // nobody's: counted in the whole of its cell
-    const caller = JSON.stringify([principal, kind, method, operation]);
+    const caller = JSON.stringify([principal, kind, authenticator, method, operation]);
     if (principal !== null && !callers.has(caller)) callers.set(caller, new Map());
     addPart(principal === null ? cells : callers.get(caller), cellKey(part), part);
   }
   const estimates = [...callers].map(([caller, parts]) => {
-    const [principal, kind, method, operation] = JSON.parse(caller) as [string, string, string, string];
+    const [principal, kind, authenticator, method, operation] = JSON.parse(caller) as [string, string, string, string, string];
     const within = [...parts].map(([key, part]) => postStratify(part, cells.get(key) ?? part, exact.get(key) ?? 0));
     const { value, low, high } = sumOf(within);
     const refused = { value: Math.round(value), low: Math.round(low), high: Math.round(high) };
-    return { principal, kind, operation, method, refused };
+    return { principal, kind, authenticator, operation, method, refused };
   });
   return estimates.sort((a, b) => b.refused.value - a.refused.value || a.principal.localeCompare(b.principal)).slice(0, TOP);
 }
@@ -67,12 +68,12 @@ function addPart(parts: Map<string, SampledPart> | undefined, key: string, { est
 
 /** One sample as worker/db/events.ts would count it: for its caller, and for the whole of its cell. */
 function partsOf({ weight, threshold, ...event }: SampledEvent): RefusedPart[] {
-  const { service, method, operation, reason, principal, kind } = event;
+  const { service, method, operation, reason, principal, kind, authenticator } = event;
   const variance = threshold * Math.max(0, threshold - weight);
   const part = { service, method, operation, reason, estimate: Math.max(weight, threshold), variance, samples: 1 };
   return [
-    { ...part, principal, kind },
-    { ...part, principal: null, kind: null },
+    { ...part, principal, kind, authenticator },
+    { ...part, principal: null, kind: null, authenticator: null },
   ];
 }
 

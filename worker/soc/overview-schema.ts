@@ -36,7 +36,14 @@ export const overviewSchema = z
       }),
     ),
     principals: z.array(
-      z.object({ principal: z.string(), kind: z.string(), operation: z.string(), method: z.string(), refused: estimate }),
+      z.object({
+        principal: z.string(),
+        kind: z.string(),
+        authenticator: z.string(),
+        operation: z.string(),
+        method: z.string(),
+        refused: estimate,
+      }),
     ),
     policy: z.object({ version: z.int(), publishedMs: z.number() }),
     telemetry: accountsSchema,

@@ -17,6 +17,7 @@ const titles = {
   policy_invalid: "The policy has problems",
   policy_missing: "No policy was published yet",
   policy_contended: "Other policies were published at the same time; try again",
+  principal_unknown: "No caller of that name was seen",
   revocation_mismatch: "The authenticator does not take that kind of credential",
   revocation_unknown: "There is no such revocation",
   revocations_full:

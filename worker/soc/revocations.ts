@@ -11,6 +11,7 @@ import {
 import { parsePolicy } from "../policy/parse.ts";
 import { limitBody, operatorName, operatorSecurity, requireOperator, requireSameOrigin, SMALL_BODY_BYTES } from "./guards.ts";
 import { type Authenticator, authenticatorNamed, changeSchema, lineSchema, nameSchema, tellRegions } from "./overlay-change.ts";
+import { revocationSchema } from "./overlay-schema.ts";
 import { type ProblemCode, problem, problemAnswer } from "./problem.ts";
 import { createRouter } from "./router.ts";
 
@@ -39,20 +40,6 @@ const requestSchema = z
     error: "only with the kinds issuer and principal",
   })
   .openapi("RevocationRequest");
-
-const revocationSchema = z
-  .object({
-    id: z.int(),
-    kind: z.enum(["token", "principal", "credential", "issuer"]),
-    authenticator: z.string(),
-    subject: z.string(),
-    beforeMs: z.number().nullable(),
-    expiresMs: z.number().nullable(),
-    reason: z.string(),
-    who: z.string(),
-    madeMs: z.number(),
-  })
-  .openapi("Revocation", { description: "beforeMs null: whenever it was issued; expiresMs null: never ends" });
 
 const changed = changeSchema.extend({ revocation: revocationSchema });
 
@@ -109,7 +96,7 @@ const lift = createRoute({
 export const revocations = createRouter()
   .openapi(list, async (c) => {
     const { results } = await selectLiveRevocations(c.env.DB, c.get("nowMs")).all<RevocationRow>();
-    return c.json({ most: MOST_REVOCATIONS, revocations: results.map(shown) }, 200);
+    return c.json({ most: MOST_REVOCATIONS, revocations: results.map(shownRevocation) }, 200);
   })
   .openapi(revoke, async (c) => {
     const nowMs = c.get("nowMs");
@@ -127,7 +114,7 @@ export const revocations = createRouter()
     if (revoked.state === "full") return problem(c, 409, "revocations_full");
     // Also when nothing changed: a region that was away when it did may be told now.
     const pending = await tellRegions(c.env, revoked.generation);
-    const answer = { revocation: shown(revoked.row), generation: revoked.generation, pending };
+    const answer = { revocation: shownRevocation(revoked.row), generation: revoked.generation, pending };
     return c.json(answer, revoked.state === "made" ? 201 : 200);
   })
   .openapi(lift, async (c) => {
@@ -136,7 +123,7 @@ export const revocations = createRouter()
     return c.json({ generation, pending: await tellRegions(c.env, generation) }, 200);
   });
 
-function shown({ beforeMs, expiresMs, ...row }: RevocationRow) {
+export function shownRevocation({ beforeMs, expiresMs, ...row }: RevocationRow) {
   const known = (ms: number) => (ms >= FOREVER_MS ? null : ms);
   return { ...row, beforeMs: known(beforeMs), expiresMs: known(expiresMs) };
 }

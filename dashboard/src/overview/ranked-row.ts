@@ -15,6 +15,8 @@ export interface RankedRow {
   barTitle: string;
   /** Said under the figure; "" = nothing. */
   precision: string;
+  /** The page of what is ranked; null = it has none. */
+  href: string | null;
   /** Shows only this; null where there is nothing to filter by. */
   onPick: (() => void) | null;
 }

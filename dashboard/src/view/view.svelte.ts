@@ -1,10 +1,13 @@
 import type { Zone } from "../format.ts";
+import type { CallerList } from "../principals/caller-list.ts";
+import { callersHref, parseRoute, type Route } from "./route.ts";
 import { type FilterKey, type Filters, formatUrlState, parseUrlState, type RangeName, ranges } from "./url-state.ts";
 
 export type Theme = "system" | "light" | "dark";
 
 /** What the reader chose: range and filters live in the address, theme, zone and keys in this browser. */
 export class View {
+  route = $state.raw<Route>({ view: "overview" });
   range = $state<RangeName>("5m");
   filters = $state.raw<Filters>({});
   zone = $state<Zone>("utc");
@@ -37,6 +40,21 @@ export class View {
     return () => stop.abort();
   }
 
+  /** Shows another view of the console: an address of this page, as its links have them. */
+  go(href: string): void {
+    const { pathname, search } = this.#window.location;
+    if (href !== pathname + search) this.#window.history.pushState(null, "", href);
+    this.#readUrl();
+    this.#window.scrollTo(0, 0);
+  }
+
+  /** Changes what the list of callers shows. Typing leaves no trail in the history: a letter is no place to go back to. */
+  setList(list: CallerList, isTyped: boolean): void {
+    this.route = { view: "principals", list };
+    if (isTyped) this.#window.history.replaceState(null, "", callersHref(list));
+    else this.#window.history.pushState(null, "", callersHref(list));
+  }
+
   setRange(range: RangeName): void {
     this.range = range;
     this.#pushUrl();
@@ -55,8 +73,13 @@ export class View {
   }
 
   get url(): string {
-    const { origin, pathname } = this.#window.location;
-    return origin + pathname + formatUrlState(this);
+    const { origin, pathname, search } = this.#window.location;
+    return origin + (this.route.view === "overview" ? pathname + formatUrlState(this) : pathname + search);
+  }
+
+  /** The overview as it was left. */
+  get overviewHref(): string {
+    return `/_picket/${formatUrlState(this)}`;
   }
 
   toggleZone(): void {
@@ -88,7 +111,10 @@ export class View {
   }
 
   #readUrl(): void {
-    const { range, filters } = parseUrlState(this.#window.location.search);
+    const { pathname, search } = this.#window.location;
+    this.route = parseRoute(pathname, search);
+    if (this.route.view !== "overview") return;
+    const { range, filters } = parseUrlState(search);
     this.range = range;
     this.filters = filters;
   }

@@ -1,0 +1,30 @@
+import { z } from "@hono/zod-openapi";
+
+export const revocationSchema = z
+  .object({
+    id: z.int(),
+    kind: z.enum(["token", "principal", "credential", "issuer"]),
+    authenticator: z.string(),
+    subject: z.string(),
+    beforeMs: z.number().nullable(),
+    expiresMs: z.number().nullable(),
+    reason: z.string(),
+    who: z.string(),
+    madeMs: z.number(),
+  })
+  .openapi("Revocation", { description: "beforeMs null: whenever it was issued; expiresMs null: never ends" });
+
+export const grantSchema = z
+  .object({
+    id: z.int(),
+    principal: z.string(),
+    authenticator: z.string(),
+    scopes: z.array(z.string()),
+    fromMs: z.number(),
+    untilMs: z.number(),
+    reason: z.string(),
+    approver: z.string(),
+    who: z.string(),
+    madeMs: z.number(),
+  })
+  .openapi("Grant");
