@@ -6,7 +6,7 @@ import type { CompiledPolicy } from "../../worker/policy/compiled.ts";
 import { coreModule } from "./core-fixture.ts";
 
 /** For policies without remote key sets. */
-const noIo = {
+export const noIo = {
   fetch: () => Promise.reject(new Error("no network")),
   now: () => 0,
   wait: async () => {},

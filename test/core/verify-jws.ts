@@ -4,6 +4,7 @@ import { type Algorithm, algorithms, isSymmetric } from "../../worker/policy/alg
 import type { PolicyMeta, VerificationSecret } from "../../worker/policy/compiled.ts";
 import { readJwk } from "../../worker/policy/jwk.ts";
 import { compileText, newCore, TestGateway } from "./core-fixture.ts";
+import { noIo } from "./node-gateway.ts";
 
 const gateway = new TestGateway(newCore(), (await anyPolicy()).image);
 
@@ -16,13 +17,6 @@ authenticators:
   - { name: a, type: jwt, issuer: any, audience: any, algorithms: [RS256], jwks: https://id.example/jwks.json }
 `);
 }
-
-const noIo = {
-  fetch: () => Promise.reject(new Error("no network")),
-  now: () => 0,
-  wait: async () => {},
-  log: () => {},
-};
 
 /** The JWK as a policy or key set would have it: without private members, which those would refuse. */
 function publicPart(jwk: Record<string, unknown>): Record<string, unknown> {
