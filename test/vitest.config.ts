@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { jwsSources } from "./core/vectors/jws-sources.ts";
 
 export default defineConfig({
   test: {
@@ -15,7 +16,12 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations("migrations") } },
+            miniflare: {
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations("migrations"),
+                TEST_JWS: JSON.stringify(jwsSources.map(({ read, ...source }) => ({ ...source, vectors: read() }))),
+              },
+            },
           })),
         ],
         test: {

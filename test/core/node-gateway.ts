@@ -4,14 +4,7 @@ import { readVerification } from "../../worker/engine/verification-record.ts";
 import { Verifier } from "../../worker/gateway/verifier.ts";
 import type { CompiledPolicy } from "../../worker/policy/compiled.ts";
 import { coreModule } from "./core-fixture.ts";
-
-/** For policies without remote key sets. */
-export const noIo = {
-  fetch: () => Promise.reject(new Error("no network")),
-  now: () => 0,
-  wait: async () => {},
-  log: () => {},
-};
+import { noIo } from "./jws-verifier.ts";
 
 /** The gateway's way from a request to its verdict, in Node: core, WebCrypto where the core asks for it, core again. */
 export class NodeGateway {

@@ -3,7 +3,7 @@ import { Verifier } from "../../../worker/gateway/verifier.ts";
 import { algorithms } from "../../../worker/policy/algorithms.ts";
 import type { PolicyMeta } from "../../../worker/policy/compiled.ts";
 import { coreHmac } from "../core-hash.ts";
-import { noIo } from "../node-gateway.ts";
+import { noIo } from "../jws-verifier.ts";
 import { readCorpus } from "./corpora.ts";
 import type { Suite, Vector } from "./suite.ts";
 

@@ -1,7 +1,5 @@
-import { hs256Verifier, type SecretJwk } from "../hs256-verifier.ts";
-import { verifyJws } from "../verify-jws.ts";
 import { readCorpus } from "./corpora.ts";
-import type { Suite, Vector } from "./suite.ts";
+import type { JwsVector } from "./jws-vector.ts";
 
 interface Group {
   public?: Record<string, unknown>;
@@ -24,41 +22,17 @@ const otherwise: Record<number, string> = {
   373: stranger,
 };
 
-type Judge = (jws: string) => boolean | Promise<boolean>;
-
-/** The groups that `judgeOf` has a judge for. */
-async function read(judgeOf: (group: Group) => Judge | null | Promise<Judge | null>): Promise<Vector[] | null> {
+/** null = the corpus is not here. */
+export function wycheproofJws(): JwsVector[] | null {
   const file = readCorpus<{ testGroups: Group[] }>("wycheproof/json_web_signature_test.json");
   if (file === null) return null;
-  const vectors: Vector[] = [];
-  for (const group of file.testGroups) {
-    const judge = await judgeOf(group);
-    if (judge === null) continue;
-    for (const { tcId, comment, jws, result } of group.tests) {
-      vectors.push({
-        id: `${tcId} ${comment}`,
-        valid: result === "valid",
-        judge: () => judge(jws),
-        otherwise: otherwise[tcId],
-      });
-    }
-  }
-  return vectors;
+  return file.testGroups.flatMap(({ public: publicJwk, private: jwk, tests }) =>
+    tests.map(({ tcId, comment, jws, result }) => ({
+      id: `${tcId} ${comment}`,
+      valid: result === "valid",
+      jws,
+      jwk: publicJwk ?? jwk,
+      otherwise: otherwise[tcId],
+    })),
+  );
 }
-
-export const wycheproofJws: readonly Suite[] = [
-  {
-    name: "Wycheproof JWS, HS256",
-    by: "core",
-    valid: 10,
-    invalid: 30,
-    read: () => read(({ private: jwk }) => (jwk.kty === "oct" ? hs256Verifier(jwk as unknown as SecretJwk) : null)),
-  },
-  {
-    name: "Wycheproof JWS",
-    by: "core and WebCrypto",
-    valid: 46,
-    invalid: 355,
-    read: () => read((group) => (jws) => verifyJws(jws, group.public ?? group.private)),
-  },
-];
