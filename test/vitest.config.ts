@@ -2,6 +2,14 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { jwsSources } from "./core/vectors/jws-sources.ts";
 
+let read: string | undefined;
+
+/** For test/worker/jws-vectors.test.ts; read once, though options may be asked for with every file. */
+function publishedJws(): string {
+  read ??= JSON.stringify(jwsSources.map(({ read: vectors, ...source }) => ({ ...source, vectors: vectors() })));
+  return read;
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,7 +27,7 @@ export default defineConfig({
             miniflare: {
               bindings: {
                 TEST_MIGRATIONS: await readD1Migrations("migrations"),
-                TEST_JWS: JSON.stringify(jwsSources.map(({ read, ...source }) => ({ ...source, vectors: read() }))),
+                TEST_JWS: publishedJws(),
               },
             },
           })),
