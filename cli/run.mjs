@@ -10,6 +10,7 @@ const tasks = {
   test: async (args) => process.exit(await test(args)),
   bench: (args) => handOver("cli/bench/index.ts", args),
   fuzz: (args) => handOver("cli/fuzz.ts", args),
+  vectors: (args) => handOver("cli/vectors.ts", args),
   schema: (args) => handOver("cli/picket.mjs", ["schema", ...args]),
   build: async () => {},
 };

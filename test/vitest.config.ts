@@ -1,5 +1,14 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { jwsSources } from "./core/vectors/jws-sources.ts";
+
+let read: string | undefined;
+
+/** For test/worker/jws-vectors.test.ts; read once, though options may be asked for with every file. */
+function publishedJws(): string {
+  read ??= JSON.stringify(jwsSources.map(({ read: vectors, ...source }) => ({ ...source, vectors: vectors() })));
+  return read;
+}
 
 export default defineConfig({
   test: {
@@ -15,7 +24,12 @@ export default defineConfig({
         plugins: [
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { TEST_MIGRATIONS: await readD1Migrations("migrations") } },
+            miniflare: {
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations("migrations"),
+                TEST_JWS: publishedJws(),
+              },
+            },
           })),
         ],
         test: {

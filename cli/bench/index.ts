@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { cached } from "./cached.ts";
+import { flood } from "./flood.ts";
 import { gateway } from "./gateway.ts";
 import { gcra } from "./gcra.ts";
 import { CannotRun } from "./measure/cannot-run.ts";
@@ -13,9 +14,10 @@ import { route } from "./route.ts";
 import { sha256 } from "./sha256.ts";
 import { size } from "./size.ts";
 import { soak } from "./soak.ts";
+import { timing } from "./timing.ts";
 import { verify } from "./verify.ts";
 
-const benchmarks: Benchmark[] = [size, verify, cached, sha256, gcra, route, gateway, revocation, soak];
+const benchmarks: Benchmark[] = [size, verify, cached, timing, sha256, gcra, route, gateway, flood, revocation, soak];
 const usage = `npm run bench -- [--only NAME[,NAME]] [--quick] [--json FILE]   names: ${benchmarks.map((b) => b.name).join(", ")}`;
 
 interface Choice {

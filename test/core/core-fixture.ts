@@ -43,10 +43,10 @@ export function newCore({ seed = 1, cells = 1024, samples = 16 } = {}): TestCore
 }
 
 /** Compiles a policy's text; every env: secret is its own name, long enough for HS256. */
-export async function compileText(text: string, version = 1): Promise<CompiledPolicy> {
+export async function compileText(text: string, version = 1, secretOf = secretNamed): Promise<CompiledPolicy> {
   const parsed = await parsePolicy(text, 0);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const compilation = await compile(parsed.policy, { version, seed: new Uint8Array(16).fill(7), secretOf: secretNamed });
+  const compilation = await compile(parsed.policy, { version, seed: new Uint8Array(16).fill(7), secretOf });
   if (!compilation.ok) throw new Error(JSON.stringify(compilation.problems));
   return compilation.compiled;
 }

@@ -11,9 +11,17 @@ export interface SigningKey {
 }
 
 export function newSigningKey(algorithm: Algorithm, kid: string): SigningKey {
-  const { publicKey, privateKey } = keyPair(algorithm);
+  return newSigningKeys([algorithm], kid)[0] as SigningKey;
+}
+
+/** One key pair, for each of the algorithms that it serves. */
+export function newSigningKeys(served: readonly [Algorithm, ...Algorithm[]], kid: string): SigningKey[] {
+  const { publicKey, privateKey } = keyPair(served[0]);
   const jwk = publicKey.export({ format: "jwk" });
-  return { algorithm, kid, jwk, sign: (input) => signWith(algorithm, Buffer.from(input), privateKey) };
+  return served.map((algorithm) => {
+    const sign = (input: string | Uint8Array) => signWith(algorithm, Buffer.from(input), privateKey);
+    return { algorithm, kid, jwk, sign };
+  });
 }
 
 /** A symmetric one. */
@@ -38,7 +46,7 @@ function signWith(algorithm: Algorithm, input: Buffer, key: KeyObject): Buffer {
 }
 
 /** A compact JWS over a header and a payload as they are spelt. */
-export function compactJws(key: SigningKey, header: string, payload: string): string {
+export function compactJws(key: SigningKey, header: string | Uint8Array, payload: string | Uint8Array): string {
   const input = `${Buffer.from(header).toString("base64url")}.${Buffer.from(payload).toString("base64url")}`;
   return `${input}.${key.sign(input).toString("base64url")}`;
 }

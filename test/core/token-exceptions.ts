@@ -63,6 +63,10 @@ const exceptions: readonly Exception[] = [
     why: "scopes that are no list of words (RFC 6749 §3.3, RFC 8693 §4.2)",
     applies: ({ claims }) => !areScopes(claims),
   },
+  {
+    why: "an RSASSA-PSS signature without the zeros that it begins with (RFC 8017 §8.1.2): OpenSSL puts them back",
+    applies: ({ header, parts }) => /^PS/.test(String(header.alg)) && Buffer.from(parts[2] ?? "", "base64url").length < 256,
+  },
 ];
 
 /** Why the core may refuse a token that jose accepts; undefined = it may not. */

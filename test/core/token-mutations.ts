@@ -1,21 +1,12 @@
-import { createHmac } from "node:crypto";
 import type { Random } from "../../cli/random.ts";
-import { secretNamed } from "./core-fixture.ts";
+import { compactJws, type SigningKey } from "./signing-keys.ts";
 
 /** The moment at which tokens of this file are judged. */
 export const judgedMs = Date.UTC(2026, 9, 1);
 /** Seconds that the policy's clock may be off. */
 export const toleranceS = 30;
-export const secret = secretNamed("env:SECRET");
 
 const nowS = judgedMs / 1000;
-const encode = (part: string | Uint8Array) => Buffer.from(part).toString("base64url");
-
-/** A compact JWS (RFC 7515 §3.1) over any bytes, signed with the policy's key: so that what stands behind the signature is reached. */
-export function sign(header: string | Uint8Array, payload: string | Uint8Array): string {
-  const input = `${encode(header)}.${encode(payload)}`;
-  return `${input}.${createHmac("sha256", secret).update(input).digest("base64url")}`;
-}
 
 /** Values as they are spelt, the usual one first: JSON.stringify would never write most of them. */
 const claimValues: Record<string, readonly string[]> = {
@@ -120,34 +111,39 @@ const claimValues: Record<string, readonly string[]> = {
 /** How often a claim is there, and how often it has its usual value. */
 const usual = new Set(["iss", "aud", "sub", "exp"]);
 
-const headers = [
-  '{"alg":"HS256","kid":"d1"}',
-  '{"alg":"HS256","typ":"JWT","kid":"d1"}',
-  '{"alg":"HS256","kid":"d\\u0031"}',
-  '{"\\u0061lg":"HS256","kid":"d1"}',
-  '{"alg":"HS256"}',
-  '{"alg":"HS256","kid":"d2"}',
-  '{"alg":"HS256","kid":""}',
-  '{"alg":"HS256","kid":7}',
-  '{"alg":"HS256","kid":null}',
-  '{"alg":"none","kid":"d1"}',
-  '{"alg":"hs256","kid":"d1"}',
-  '{"alg":"HS512","kid":"d1"}',
-  '{"alg":["HS256"],"kid":"d1"}',
-  '{"kid":"d1"}',
-  '{"alg":"HS256","kid":"d1","crit":["exp"],"exp":1}',
-  '{"alg":"HS256","kid":"d1","crit":["b64"],"b64":true}',
-  '{"alg":"HS256","kid":"d1","crit":[]}',
-  '{"alg":"HS256","kid":"d1","b64":false}',
-  '{"alg":"HS256","kid":"d1","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://evil.example"}',
-  ' { "alg" : "HS256" , "kid" : "d1" } ',
-  '{"alg":"HS256","kid":"d1",}',
-  '{"alg":"HS256","alg":"none","kid":"d1"}',
-  '{"alg":"HS256","kid":"d2","k\\u0069d":"d1"}',
-  '["HS256"]',
-  '"HS256"',
-  "",
-];
+/** Headers of a key as they are spelt, the usual one first. */
+function headersOf({ algorithm, kid }: SigningKey): readonly string[] {
+  const other = algorithm === "HS512" ? "RS256" : "HS512";
+  const escapedKid = `${kid.slice(0, -1)}\\u00${kid.charCodeAt(kid.length - 1).toString(16)}`;
+  return [
+    `{"alg":"${algorithm}","kid":"${kid}"}`,
+    `{"alg":"${algorithm}","typ":"JWT","kid":"${kid}"}`,
+    `{"alg":"${algorithm}","kid":"${escapedKid}"}`,
+    `{"\\u0061lg":"${algorithm}","kid":"${kid}"}`,
+    `{"alg":"${algorithm}"}`,
+    `{"alg":"${algorithm}","kid":"d2"}`,
+    `{"alg":"${algorithm}","kid":""}`,
+    `{"alg":"${algorithm}","kid":7}`,
+    `{"alg":"${algorithm}","kid":null}`,
+    `{"alg":"none","kid":"${kid}"}`,
+    `{"alg":"${algorithm.toLowerCase()}","kid":"${kid}"}`,
+    `{"alg":"${other}","kid":"${kid}"}`,
+    `{"alg":["${algorithm}"],"kid":"${kid}"}`,
+    `{"kid":"${kid}"}`,
+    `{"alg":"${algorithm}","kid":"${kid}","crit":["exp"],"exp":1}`,
+    `{"alg":"${algorithm}","kid":"${kid}","crit":["b64"],"b64":true}`,
+    `{"alg":"${algorithm}","kid":"${kid}","crit":[]}`,
+    `{"alg":"${algorithm}","kid":"${kid}","b64":false}`,
+    `{"alg":"${algorithm}","kid":"${kid}","jwk":{"kty":"oct","k":"AAAA"},"jku":"https://evil.example"}`,
+    ` { "alg" : "${algorithm}" , "kid" : "${kid}" } `,
+    `{"alg":"${algorithm}","kid":"${kid}",}`,
+    `{"alg":"${algorithm}","alg":"none","kid":"${kid}"}`,
+    `{"alg":"${algorithm}","kid":"d2","k\\u0069d":"${kid}"}`,
+    `["${algorithm}"]`,
+    `"${algorithm}"`,
+    "",
+  ];
+}
 
 function claims(draw: Random): string {
   const members: string[] = [];
@@ -178,7 +174,7 @@ function damageBytes(draw: Random, text: string): Uint8Array {
 const structural = [...Buffer.from('{}[]:,"\\ \n\t0123456789.eE+-truefalsnulabid/\u0000\u001f\u007f')];
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=. ~é";
 
-/** Damage to the finished token: what a caller without the key can do. */
+/** Damage to the finished token's characters: what a caller without the key can do. */
 const damages: readonly ((draw: Random, token: string, at: number) => string)[] = [
   (draw, token, at) => token.slice(0, at) + draw.pick([...alphabet]) + token.slice(at + 1),
   (draw, token, at) =>
@@ -191,22 +187,25 @@ const damages: readonly ((draw: Random, token: string, at: number) => string)[] 
   (_, token) => token.split(".").reverse().join("."),
   // The last character of a part carries bits that no byte needs: another spelling of the same bytes.
   (draw, token) => token.slice(0, -1) + draw.pick([...alphabet.slice(0, 64)]),
-  (draw, token) => {
-    const [header = "", payload = ""] = token.split(".");
-    const tag = createHmac(draw.pick(["sha1", "sha512", "sha384"]), secret)
-      .update(`${header}.${payload}`)
-      .digest("base64url");
-    return `${header}.${payload}.${tag}`;
-  },
 ];
 
-/** One token: rewritten and signed anew, now and then damaged in its bytes before or in its characters after. */
-export function mutatedToken(draw: Random): string {
+export function damaged(draw: Random, token: string): string {
+  return draw.pick(damages)(draw, token, draw.below(token.length));
+}
+
+/** A token of rewritten claims under a key, now and then with damaged bytes, signed anew: so that what stands behind the signature is reached. */
+export function rewrittenToken(draw: Random, key: SigningKey): string {
+  const headers = headersOf(key);
   const header = draw.next() < 0.8 ? (headers[0] ?? "") : draw.pick(headers);
   const payload = claims(draw);
   const kind = draw.next();
-  if (kind < 0.12) return sign(header, damageBytes(draw, payload));
-  if (kind < 0.18) return sign(damageBytes(draw, header), payload);
-  const token = sign(header, payload);
-  return kind < 0.4 ? draw.pick(damages)(draw, token, draw.below(token.length)) : token;
+  if (kind < 0.12) return compactJws(key, header, damageBytes(draw, payload));
+  if (kind < 0.18) return compactJws(key, damageBytes(draw, header), payload);
+  return compactJws(key, header, payload);
+}
+
+/** A token that is good, with claims of its own. */
+export function plainToken(draw: Random, key: SigningKey): string {
+  const claims = { iss: "https://id.example", aud: "fleet", sub: `sensor-${draw.below(1e9)}`, exp: nowS + 60 };
+  return compactJws(key, headersOf(key)[0] ?? "", JSON.stringify(claims));
 }
