@@ -2,7 +2,7 @@
 // memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
 // Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
 
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 // ---------------------------------------------------------------- bounds on hostile input
 export const MAX_PATH = 4096; // bytes of a request's path, without its query

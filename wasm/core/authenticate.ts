@@ -2,6 +2,7 @@
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import { sign1Write } from "./cose-sign1";
 import { cwtJudge, cwtParse, tokenType } from "./cwt";
 import { cwtIssuedMs } from "./cwt-claims";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
@@ -55,7 +56,10 @@ export function authenticate(service: i32, nowMs: f64): i32 {
 function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
   const isCwt = load<i32>(auth + abi.AUTH_TYPE) == abi.AUTH_CWT;
   const reason = isCwt ? cwtJudge(authenticator, nowMs) : tokenJudge(authenticator, nowMs);
-  if (reason == abi.VERIFICATION_NEEDED) verificationWrite(slot, authenticator);
+  if (reason == abi.VERIFICATION_NEEDED) {
+    if (isCwt) sign1Write(slot, authenticator);
+    else verificationWrite(slot, authenticator);
+  }
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
