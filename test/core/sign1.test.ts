@@ -165,7 +165,7 @@ describe("the COSE working group's examples", () => {
     ["sign1/sign-pass-02", GROUP, abi.REASON_SIGNATURE_INVALID, "there is external data, of which a bearer token has none"],
     ["sign1/sign-pass-03", GROUP, abi.REASON_NONE, "without the tag 18"],
     ["sign1/sign-pass-03", RFC, abi.REASON_KEY_UNKNOWN, "another authenticator's key"],
-  ] as const)("%s under authenticator %i: %i %s", async (name, authenticator, reason) => {
+  ] as const)("%s under authenticator %i: %i %s", async (name, authenticator, reason, _) => {
     const { output, intermediates } = JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as {
       output: { cbor: string };
       intermediates: { ToBeSign_hex: string };
