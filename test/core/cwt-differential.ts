@@ -54,6 +54,8 @@ export interface Disagreement {
 
 export interface CwtDifferential {
   accepted: number;
+  /** Accepted by their signature. */
+  signed: number;
   refused: number;
   /** How often each REASON_* was the core's answer. */
   reasons: Map<number, number>;
@@ -67,13 +69,21 @@ export async function compareWithCborg(count: number, seed: number, progress = (
   const draw = seededRandom(seed);
   const gateway = new TestGateway(newCore(), await policyImage());
   const core = gateway.core as CwtCore;
-  const result: CwtDifferential = { accepted: 0, refused: 0, reasons: new Map(), excepted: new Map(), unexplained: [] };
+  const result: CwtDifferential = {
+    accepted: 0,
+    signed: 0,
+    refused: 0,
+    reasons: new Map(),
+    excepted: new Map(),
+    unexplained: [],
+  };
   for (let i = 0; i < count; i++) {
     if (i % 50_000 === 0) progress(i);
     const token = mutatedCwt(draw);
     gateway.request.credential(0, `Bearer ${token}`);
     record(result, { token, reason: reasonOf(core), other: judge(token) });
   }
+  result.signed = core.token_hits();
   return result;
 }
 

@@ -53,9 +53,10 @@ const groupKey = {
 const policy = `
 picket: 1
 services:
-  - { name: a, match: { path: / }, upstream: binding:A, auth: [tokens, rfc, group, sensors, headed, macs], operations: [GET /x] }
+  - { name: a, match: { path: / }, upstream: binding:A, auth: [tokens, first, rfc, group, sensors, headed, macs], operations: [GET /x] }
 authenticators:
   - { name: tokens, type: jwt, issuer: jwts, audience: fleet, keys: [{ secret: "env:TOKENS" }] }
+  - { name: first, type: cwt, header: X-Device, issuer: "coap://first", audience: fleet, keys: [{ secret: "env:SENSORS" }] }
   - { name: rfc, type: cwt, issuer: "coap://as.example.com", audience: "coap://light.example.com", algorithms: [ES256], clockTolerance: 0s, keys: [{ kid: AsymmetricECDSA256, jwk: ${JSON.stringify(rfcKey)} }] }
   - { name: group, type: cwt, issuer: group, audience: x, algorithms: [ES256], keys: [{ kid: "11", jwk: ${JSON.stringify(groupKey)} }] }
   - name: sensors
@@ -67,9 +68,9 @@ authenticators:
   - { name: headed, type: cwt, header: X-Device, issuer: "coap://headed", audience: fleet, algorithms: [ES256], keys: [{ kid: e1, jwk: ${JSON.stringify(ec.jwk)} }] }
   - { name: macs, type: cwt, issuer: "coap://macs", audience: fleet, keys: [{ kid: s1, secret: "env:SENSORS" }] }
 `;
-const RFC = 1;
-const GROUP = 2;
-const MACS = 5;
+const RFC = 2;
+const GROUP = 3;
+const MACS = 6;
 const secret = Buffer.from(secretNamed("env:SENSORS"));
 const noIo = { fetch: () => Promise.reject(new Error("no network")), now: () => 0, wait: async () => {}, log: () => {} };
 
