@@ -15,7 +15,8 @@ Exits 0, 1 when the gateway refused or does not answer, 2 when it was called wro
 export type Answer = { ok: true; body: unknown } | { ok: false; message: string };
 
 export interface AdminApi {
-  call(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<Answer>;
+  /** @param type of a body that is a text already; without it the body is sent as JSON */
+  call(method: "GET" | "POST" | "DELETE", path: string, body?: unknown, type?: string): Promise<Answer>;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -34,7 +35,7 @@ export function openAdminApi(options: { url?: string | undefined; data?: string 
     const hint = isLoopback ? `, and ${options.data ?? ".picket"} holds none: name the run's --data directory` : "";
     return { ok: false, message: `PICKET_ADMIN_TOKEN is not set${hint}` };
   }
-  return { ok: true, api: { call: (method, path, body) => call(url.origin, token, method, path, body) } };
+  return { ok: true, api: { call: (...given) => call(url.origin, token, ...given) } };
 }
 
 function localToken(directory: string): string | null {
@@ -46,10 +47,10 @@ function localToken(directory: string): string | null {
   }
 }
 
-async function call(origin: string, token: string, method: string, path: string, body: unknown): Promise<Answer> {
+async function call(origin: string, token: string, method: string, path: string, body?: unknown, type?: string): Promise<Answer> {
   try {
-    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-    const sent = body === undefined ? null : JSON.stringify(body);
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": type ?? "application/json" };
+    const sent = body === undefined ? null : type !== undefined ? String(body) : JSON.stringify(body);
     // A redirect could carry the token to another host.
     const init = { method, headers, body: sent, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS) } as const;
     const response = await fetch(`${origin}/_picket/api/v1${path}`, init);

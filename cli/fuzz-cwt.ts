@@ -7,11 +7,11 @@ const { values } = parseArgs({
 });
 const count = Number(values.count);
 
-const { accepted, refused, excepted, unexplained } = await compareWithCborg(count, Number(values.seed), (done) =>
+const { accepted, signed, refused, excepted, unexplained } = await compareWithCborg(count, Number(values.seed), (done) =>
   process.stdout.write(`CWTs: ${done} of ${count}\n`),
 );
 process.stdout.write(
-  `CWTs: ${accepted} accepted, ${refused} refused, ${unexplained.length} unexplained disagreements with cborg and node:crypto\n`,
+  `CWTs: ${accepted} accepted (${signed} by a signature), ${refused} refused, ${unexplained.length} unexplained disagreements with cborg and node:crypto\n`,
 );
 for (const [why, times] of excepted) process.stdout.write(`  ${times} × stricter: ${why}\n`);
 for (const one of unexplained.slice(0, 10)) process.stdout.write(`  ${JSON.stringify(one)}\n`);

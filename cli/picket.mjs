@@ -11,6 +11,7 @@ const commands = {
   token: { module: "./token/command.ts", summary: "make an API key, or check one's checksum" },
   revoke: { module: "./revoke.ts", summary: "refuse a token, a principal, an API key or an issuer's tokens, in every region" },
   grant: { module: "./grant.ts", summary: "give a principal scopes for a time" },
+  device: { module: "./device/command.ts", summary: "register, quarantine and retire devices of a running gateway" },
   schema: { module: "./policy-schema.ts", summary: "write the policy's JSON Schema" },
 };
 

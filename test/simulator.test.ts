@@ -11,6 +11,7 @@ interface Sent {
   ask: Ask;
 }
 
+const secrets = { tokens: "a secret of thirty-two bytes or so", fleet: "another secret of thirty-two bytes" };
 const NOW_MS = Date.UTC(2026, 10, 24);
 
 async function play(seed: number, ticks: number): Promise<Sent[]> {
@@ -20,7 +21,7 @@ async function play(seed: number, ticks: number): Promise<Sent[]> {
     send: ({ region, address, country }: Origin, ask: Ask) => sent.push({ tick, from: { region, address, country }, ask }),
   };
   const random = seededRandom(seed);
-  const actors = cast({ caller, random, regions: 3, devices: 60, secret: "a secret of thirty-two bytes or so" });
+  const actors = cast({ caller, random, regions: 3, devices: 60, secrets });
   for (; tick < ticks; tick++) await playTick(actors, random, tick, () => NOW_MS);
   return sent;
 }
@@ -49,10 +50,34 @@ describe("the simulated callers", () => {
       const device = /^\/fleet\/devices\/(dev-\d+)\/telemetry$/.exec(ask.path)?.[1];
       if (device !== undefined) turns.set(device, [...(turns.get(device) ?? []), tick]);
     }
-    const counts = [...turns].filter(([device]) => device > "dev-0002").map(([, ticks]) => ticks.length);
+    const counts = [...turns].filter(([device]) => device > "dev-0003").map(([, ticks]) => ticks.length);
     expect(counts).toHaveLength(60);
     expect(Math.max(...counts)).toBeLessThanOrEqual(6 + 3);
     expect(turns.get("dev-0000")?.length).toBeGreaterThan(60);
+  });
+
+  it("are sensors with CBOR Web Tokens, one in four; all with a token of their own", () => {
+    const tokens = new Map(
+      sent.flatMap(({ ask: { path, headers } }) => {
+        const device = /^\/fleet\/devices\/(dev-\d+)\/telemetry$/.exec(path)?.[1];
+        return device === undefined ? [] : [[device, headers?.Authorization ?? ""] as const];
+      }),
+    );
+    const sensors = [...tokens].filter(([, token]) => !token.includes("."));
+    expect(sensors.map(([device]) => Number(device.slice(4)) % 4)).toEqual(sensors.map(() => 3));
+    expect([tokens.size, sensors.length, new Set(tokens.values()).size]).toEqual([62, 15, 62]);
+  });
+
+  it("walk through others' ids with a good token, and use a stolen one from another country", () => {
+    const walked = sent.filter(({ ask }) => /^\/fleet\/devices\/dev-[1-9]\d{3}$/.test(ask.path));
+    const own = walked.filter(({ from }) => from.address !== "203.0.113.66");
+    expect(new Set(own.map(({ ask }) => ask.path)).size).toBeGreaterThan(40);
+    expect(new Set(own.map(({ ask }) => ask.headers?.Authorization)).size).toBe(1);
+    const stolen = sent.filter(({ from }) => from.country === "BR");
+    expect(stolen.length).toBeGreaterThan(20);
+    const tokens = new Set(stolen.map(({ ask }) => ask.headers?.Authorization));
+    const users = new Set(sent.filter(({ ask }) => tokens.has(ask.headers?.Authorization)).map(({ from }) => from.address));
+    expect([tokens.size, users.size]).toEqual([1, 2]);
   });
 
   it("hold something to refuse within two seconds: guesses from one address", () => {

@@ -39,6 +39,12 @@ const handlers: Handler[] = [
     handle: ({ response, random }) => sendJson(response, 200, { orders: orderPage(random) }),
   },
   { method: "GET", pattern: /^\/orders\/([^/]+)$/, handle: ({ response, id }) => sendJson(response, 200, order(id)) },
+  // Another that no inventory lists.
+  {
+    method: "GET",
+    pattern: /^\/orders\/([^/]+)\/invoice$/,
+    handle: ({ response, id }) => sendJson(response, 200, { order: id, net: 1 }),
+  },
   { method: "POST", pattern: /^\/orders$/, handle: takeOrder },
 ];
 

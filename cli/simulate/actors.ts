@@ -1,38 +1,17 @@
 import type { Random } from "../random.ts";
-import type { Ask, Caller } from "./caller.ts";
-import { guessedToken, PARTNER_KEY, signToken, TOKEN_LIFE_SECONDS } from "./credentials.ts";
-import { type Device, type Origin, origin, population } from "./population.ts";
+import { enumerator, guesser, scanner, thief } from "./attackers.ts";
+import type { Ask } from "./caller.ts";
+import { PARTNER_KEY } from "./credentials.ts";
+import { bearer, renew } from "./device-token.ts";
+import { type Device, origin, population } from "./population.ts";
+import type { Actor, Stage } from "./stage.ts";
 
-/** One kind of caller. */
-export interface Actor {
-  /** Requests a second that it means to send at this moment. */
-  rate(elapsedSeconds: number): number;
-  act(nowMs: number): void | Promise<void>;
-}
-
-export interface Stage {
-  caller: Pick<Caller, "send">;
-  random: Random;
-  regions: number;
-  devices: number;
-  /** Secret of the devices' tokens. */
-  secret: string;
-}
+export type { Actor } from "./stage.ts";
 
 const TELEMETRY_SECONDS = 12;
 const DEVICE_READS_PER_SECOND = 0.6;
 /** A day's rise and fall, told in ten minutes, so that it shows. */
 const DAY_SECONDS = 600;
-
-function bearer(token: string): Record<string, string> {
-  return { Authorization: `Bearer ${token}` };
-}
-
-async function renew(device: Device, secret: string, nowMs: number): Promise<void> {
-  if (device.renewMs > nowMs) return;
-  device.renewMs = nowMs + (TOKEN_LIFE_SECONDS - 300) * 1000;
-  device.token = await signToken(secret, { subject: device.id, scopes: device.scopes, nowMs });
-}
 
 /** Follows the sun: each region is busiest at its own hour. */
 function wobble(region: number, regions: number, elapsedSeconds: number): number {
@@ -65,7 +44,7 @@ function readers(stage: Stage, region: number, devices: readonly Device[]): Acto
     rate: (elapsedSeconds) => devices.length * DEVICE_READS_PER_SECOND * wobble(region, stage.regions, elapsedSeconds),
     async act(nowMs) {
       const device = stage.random.pick(devices);
-      await renew(device, stage.secret, nowMs);
+      await renew(device, stage.secrets, nowMs);
       stage.caller.send(device, deviceAsk(device, stage.random));
     },
   };
@@ -79,7 +58,7 @@ function telemetry(stage: Stage, devices: readonly Device[]): Actor {
     async act(nowMs) {
       const device = devices[turn++ % devices.length];
       if (device === undefined) return;
-      await renew(device, stage.secret, nowMs);
+      await renew(device, stage.secrets, nowMs);
       stage.caller.send(device, telemetryAsk(device, stage.random));
     },
   };
@@ -90,7 +69,7 @@ function stuckDevice(stage: Stage, device: Device): Actor {
   return {
     rate: () => 1.5,
     async act(nowMs) {
-      await renew(device, stage.secret, nowMs);
+      await renew(device, stage.secrets, nowMs);
       stage.caller.send(device, telemetryAsk(device, stage.random));
     },
   };
@@ -102,18 +81,18 @@ function scopeless(stage: Stage, device: Device): Actor {
   return {
     rate: () => 0.5,
     async act(nowMs) {
-      await renew(device, stage.secret, nowMs);
+      await renew(device, stage.secrets, nowMs);
       stage.caller.send(device, telemetryAsk(device, stage.random));
     },
   };
 }
 
-/** A device that uses an operation which no inventory lists. */
+/** A device that tries an operation which no inventory lists: it was left over from development. */
 function undocumented(stage: Stage, device: Device): Actor {
   return {
     rate: () => 0.3,
     async act(nowMs) {
-      await renew(device, stage.secret, nowMs);
+      await renew(device, stage.secrets, nowMs);
       stage.caller.send(device, { method: "GET", path: `/fleet/devices/${device.id}/debug`, headers: bearer(device.token) });
     },
   };
@@ -126,7 +105,8 @@ function partner(stage: Stage): Actor {
   const asks: Ask[] = [
     { method: "GET", path: "/orders", headers },
     { method: "GET", path: "/orders/104512", headers },
-    { method: "GET", path: "/fleet/devices/dev-0007", headers },
+    { method: "GET", path: "/orders/104512/invoice", headers }, // which no inventory lists
+    { method: "GET", path: "/fleet/devices", headers },
     {
       method: "POST",
       path: "/orders",
@@ -137,34 +117,12 @@ function partner(stage: Stage): Actor {
   return { rate: () => 2, act: () => stage.caller.send(stage.random.pick(froms), stage.random.pick(asks)) };
 }
 
-/** One address guesses at tokens, in waves: 15 of every 45 seconds. */
-function guesser(stage: Stage): Actor {
-  const from: Origin = { region: 0, address: "203.0.113.66", country: "NL" };
-  return {
-    rate: (elapsedSeconds) => (elapsedSeconds % 45 < 15 ? 8 : 0),
-    async act(nowMs) {
-      const token = await guessedToken(stage.secret, nowMs, stage.random);
-      stage.caller.send(from, {
-        method: "GET",
-        path: `/fleet/devices/dev-${stage.random.below(9000) + 1000}`,
-        headers: bearer(token),
-      });
-    },
-  };
-}
-
-/** A scanner, looking for what was left lying about. */
-function scanner(stage: Stage): Actor {
-  const from: Origin = { region: 2, address: "203.0.113.9", country: "SG" };
-  const paths = ["/.env", "/.git/config", "/wp-login.php", "/fleet/devices/..%2f..%2fetc/passwd"];
-  return { rate: () => 0.3, act: () => stage.caller.send(from, { method: "GET", path: stage.random.pick(paths) }) };
-}
-
 /** Everyone on the stage: an honest fleet, a partner, and those who get refused. */
 export function cast(stage: Stage): Actor[] {
-  const devices = population(stage.devices + 3, stage.regions, stage.random);
-  const [stuck, mute, curious, ...fleet] = devices;
-  if (stuck === undefined || mute === undefined || curious === undefined) throw new Error("the fleet has no devices");
+  const devices = population(stage.devices + 4, stage.regions, stage.random);
+  const [stuck, mute, curious, taken, ...fleet] = devices;
+  const victim = fleet.find((device) => !device.isSensor);
+  if (!stuck || !mute || !curious || !taken || !victim) throw new Error("the fleet has no devices");
   const regions = Array.from({ length: stage.regions }, (_, region) => fleet.filter((device) => device.region === region));
   return [
     ...regions.filter((members) => members.length > 0).map((members) => readers(stage, members[0]?.region ?? 0, members)),
@@ -175,5 +133,7 @@ export function cast(stage: Stage): Actor[] {
     partner(stage),
     guesser(stage),
     scanner(stage),
+    enumerator(stage, taken),
+    thief(stage, victim),
   ];
 }

@@ -23,6 +23,8 @@ export interface Origin {
 
 export interface Device extends Origin {
   id: string;
+  /** A sensor makes its tokens itself; the others' come from an issuer. */
+  isSensor: boolean;
   scopes: string;
   token: string;
   /** When the token is to be renewed, ms since the epoch. */
@@ -31,12 +33,19 @@ export interface Device extends Origin {
 
 const DEVICE_SCOPES = "devices:read telemetry:write";
 
-/** Devices spread evenly over the regions, one in four on IPv6. */
+/** Devices spread evenly over the regions, one in four on IPv6, and one in four a sensor. */
 export function population(count: number, regions: number, random: Random): Device[] {
   return Array.from({ length: count }, (_, index) => {
     const region = index % regions;
     const id = `dev-${String(index).padStart(4, "0")}`;
-    return { id, scopes: DEVICE_SCOPES, token: "", renewMs: 0, ...origin(region, index + 10, random.next() < 0.25, random) };
+    return {
+      id,
+      isSensor: index % 4 === 3,
+      scopes: DEVICE_SCOPES,
+      token: "",
+      renewMs: 0,
+      ...origin(region, index + 10, random.next() < 0.25, random),
+    };
   });
 }
 

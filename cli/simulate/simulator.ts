@@ -1,6 +1,7 @@
 import { type Random, seededRandom } from "../random.ts";
 import { type Actor, cast } from "./actors.ts";
 import { Caller, type CallerCounts } from "./caller.ts";
+import type { Secrets } from "./device-token.ts";
 
 export interface SimulatorOptions {
   /** Base address of each region's listener. */
@@ -9,8 +10,7 @@ export interface SimulatorOptions {
   seed: number;
   /** Honest devices. */
   devices: number;
-  /** Secret of the devices' tokens. */
-  secret: string;
+  secrets: Secrets;
   nowMs(): number;
 }
 
@@ -35,10 +35,10 @@ export async function playTick(actors: readonly Actor[], random: Random, tick: n
 }
 
 /** Plays simulated devices, a partner and a few attackers against gateways until it is stopped. */
-export function startSimulator({ targets, seed, devices, secret, nowMs }: SimulatorOptions): Simulator {
+export function startSimulator({ targets, seed, devices, secrets, nowMs }: SimulatorOptions): Simulator {
   const caller = new Caller(targets);
   const random = seededRandom(seed);
-  const actors = cast({ caller, random, regions: targets.length, devices, secret });
+  const actors = cast({ caller, random, regions: targets.length, devices, secrets });
   let ticks = 0;
   let acting: Promise<void> | null = null;
 

@@ -38,7 +38,7 @@ function protectedThings({ policy: file, demo }: StartOptions, { services }: Che
 }
 
 function tryIt({ policy: file }: StartOptions, { services }: CheckedPolicy, origin: string): string {
-  if (file === null) return `curl -i -H 'X-Api-Key: ${PARTNER_KEY}' ${origin}/fleet/devices/dev-0007`;
+  if (file === null) return `curl -i -H 'X-Api-Key: ${PARTNER_KEY}' ${origin}/fleet/devices`;
   const service = services[0];
   const host = service?.host == null ? "" : `-H 'Host: ${service.host}' `;
   return `curl -i ${host}${origin}${service?.prefix ?? "/"}`;

@@ -7,6 +7,7 @@ export const EXAMPLE_POLICY = "cli/example/policy.yaml";
 export const EXAMPLE_UPSTREAM = "http://127.0.0.1:9000";
 
 /** Secrets of the bundled policy, new with every start: only this process signs tokens with them. */
-export function exampleEnvironment(): { DEVICE_SECRET: string } {
-  return { DEVICE_SECRET: randomBytes(32).toString("base64url") };
+export function exampleEnvironment(): { DEVICE_SECRET: string; FLEET_SECRET: string } {
+  const secret = () => randomBytes(32).toString("base64url");
+  return { DEVICE_SECRET: secret(), FLEET_SECRET: secret() };
 }

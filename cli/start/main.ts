@@ -65,8 +65,8 @@ async function start(options: StartOptions, shutdown: Shutdown): Promise<Outcome
   shutdown.onStop(awaitReports);
   shutdown.onStop(watchPolicy(source.file, async () => say(await publisher.reload())));
   if (options.demo) {
-    const secret = environment.DEVICE_SECRET ?? "";
-    const simulator = startSimulator({ targets: runtime.value.origins, seed: SEED, devices: DEVICES, secret, nowMs: Date.now });
+    const secrets = { tokens: environment.DEVICE_SECRET ?? "", fleet: environment.FLEET_SECRET ?? "" };
+    const simulator = startSimulator({ targets: runtime.value.origins, seed: SEED, devices: DEVICES, secrets, nowMs: Date.now });
     shutdown.onStop(simulator.stop);
   }
   const cleaning = setInterval(() => void runtime.value.cleanUp(), DAY_MS);

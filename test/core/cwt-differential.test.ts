@@ -3,10 +3,11 @@ import * as abi from "../../wasm/abi.ts";
 import { compareWithCborg } from "./cwt-differential.ts";
 
 it("accepts and refuses 20,000 mutated CWTs as cborg and node:crypto do, but for listed exceptions in which it is the stricter", async () => {
-  const { accepted, refused, reasons, excepted, unexplained } = await compareWithCborg(20_000, 1);
+  const { accepted, signed, refused, reasons, excepted, unexplained } = await compareWithCborg(20_000, 1);
   expect(unexplained.slice(0, 5)).toEqual([]);
   // The mutations reach every judgement.
   expect(Math.min(accepted, refused)).toBeGreaterThan(2_000);
+  expect(signed).toBeGreaterThan(500);
   expect(excepted.size).toBeGreaterThan(0);
   for (const reason of [
     abi.REASON_TOKEN_MALFORMED,

@@ -1,13 +1,31 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
 import { decode } from "cborg";
 import { seededRandom } from "../../cli/random.ts";
-import { cbor, macStructure } from "../../cli/simulate/cwt.ts";
+import { cbor, HMAC_256_64, HMAC_256_256, type Mac0, macStructure } from "../../cli/simulate/cwt.ts";
 import * as abi from "../../wasm/abi.ts";
+import { readVerification } from "../../worker/engine/verification-record.ts";
+import { algorithms } from "../../worker/policy/algorithms.ts";
 import { compile } from "../../worker/policy/compile.ts";
 import { parsePolicy } from "../../worker/policy/parse.ts";
 import { newCore, TestGateway } from "./core-fixture.ts";
-import { AUD, base64url, CTI, type CwtCore, EXP, IAT, ISS, NBF, SCOPE, SUB } from "./cwt-fixture.ts";
-import { judgedS, mutatedCwt, secret, toleranceS } from "./cwt-mutations.ts";
+import {
+  AUD,
+  base64url,
+  CTI,
+  type CwtCore,
+  ED25519,
+  EDDSA,
+  ES256,
+  ESP256,
+  EXP,
+  IAT,
+  ISS,
+  NBF,
+  SCOPE,
+  SUB,
+  sigStructure,
+} from "./cwt-fixture.ts";
+import { judgedS, mutatedCwt, secret, signers, toleranceS } from "./cwt-mutations.ts";
 
 const policy = `
 picket: 1
@@ -18,8 +36,11 @@ authenticators:
     type: cwt
     issuer: coap://as
     audience: [fleet, store]
-    algorithms: [HMAC 256/256, HMAC 256/64]
-    keys: [{ kid: s1, secret: "env:SECRET", encoding: base64url }]
+    algorithms: [HMAC 256/256, HMAC 256/64, ES256, EdDSA]
+    keys:
+      - { kid: s1, secret: "env:SECRET", encoding: base64url }
+      - { kid: e1, jwk: ${JSON.stringify(signers.ES256.jwk)} }
+      - { kid: d1, jwk: ${JSON.stringify(signers.EdDSA.jwk)} }
     clockTolerance: ${toleranceS}s
 `;
 
@@ -33,6 +54,8 @@ export interface Disagreement {
 
 export interface CwtDifferential {
   accepted: number;
+  /** Accepted by their signature. */
+  signed: number;
   refused: number;
   /** How often each REASON_* was the core's answer. */
   reasons: Map<number, number>;
@@ -46,14 +69,48 @@ export async function compareWithCborg(count: number, seed: number, progress = (
   const draw = seededRandom(seed);
   const gateway = new TestGateway(newCore(), await policyImage());
   const core = gateway.core as CwtCore;
-  const result: CwtDifferential = { accepted: 0, refused: 0, reasons: new Map(), excepted: new Map(), unexplained: [] };
+  const result: CwtDifferential = {
+    accepted: 0,
+    signed: 0,
+    refused: 0,
+    reasons: new Map(),
+    excepted: new Map(),
+    unexplained: [],
+  };
   for (let i = 0; i < count; i++) {
     if (i % 50_000 === 0) progress(i);
     const token = mutatedCwt(draw);
     gateway.request.credential(0, `Bearer ${token}`);
-    record(result, { token, reason: core.cwt_verify(0, 0, judgedS * 1000), other: judge(token) });
+    record(result, { token, reason: reasonOf(core), other: judge(token) });
   }
+  result.signed = core.token_hits();
   return result;
+}
+
+const publicKeys = {
+  ES256: createPublicKey({ key: signers.ES256.jwk, format: "jwk" }),
+  EdDSA: createPublicKey({ key: signers.EdDSA.jwk, format: "jwk" }),
+};
+
+/** Is the signature good under the key of that algorithm and kid? */
+function isSigned(name: "ES256" | "EdDSA", kid: string | null, input: Uint8Array, signature: Uint8Array): boolean {
+  if (kid !== null && kid !== signers[name].kid) return false;
+  const key = publicKeys[name];
+  return name === "EdDSA"
+    ? verify(null, input, key, signature)
+    : verify("sha256", input, { key, dsaEncoding: "ieee-p1363" }, signature);
+}
+
+/** The core's answer; node:crypto verifies for it what it hands over, and it is asked again. */
+function reasonOf(core: CwtCore): number {
+  const ms = judgedS * 1000;
+  const reason = core.cwt_verify(0, 0, ms);
+  if (reason !== abi.VERIFICATION_NEEDED) return reason;
+  core.cose_verify(0, 0);
+  const { algorithm, kid, input, signature } = readVerification(core.memory);
+  const isGood = isSigned(algorithms[algorithm] as "ES256" | "EdDSA", kid, input, signature);
+  core.token_remember(0, 0, isGood ? abi.REASON_NONE : abi.REASON_SIGNATURE_INVALID, ms);
+  return core.cwt_verify(0, 0, ms);
 }
 
 async function policyImage(): Promise<Uint8Array> {
@@ -76,6 +133,11 @@ function record(result: CwtDifferential, judged: Disagreement): void {
   else result.excepted.set(why, (result.excepted.get(why) ?? 0) + 1);
 }
 
+interface Message extends Mac0 {
+  /** Or signature. */
+  tag: Uint8Array;
+}
+
 /** Tags inside a token mean nothing to either side: what they enclose is read. */
 const anyTag = new Proxy({}, { get: () => (content: () => unknown) => content() });
 
@@ -92,13 +154,9 @@ function must(isSo: boolean, what: string): asserts isSo {
 function judge(token: string): string {
   try {
     const { message, headers, algorithm } = readMessage(token);
-    const expected = createHmac("sha256", secret)
-      .update(macStructure(message))
-      .digest()
-      .subarray(0, algorithm === 5 ? 32 : 8);
     const kid = headers.get(4);
-    must(kid === undefined || (kid instanceof Uint8Array && Buffer.from(kid).toString() === "s1"), "key unknown");
-    must(message.tag.length === expected.length && timingSafeEqual(message.tag, expected), "signature");
+    must(kid === undefined || kid instanceof Uint8Array, "kid");
+    judgeProof(message, algorithm, kid === undefined ? null : Buffer.from(kid).toString());
     const claims = strictly(message.payload);
     must(claims instanceof Map, "claims");
     judgeClaims(claims);
@@ -108,13 +166,30 @@ function judge(token: string): string {
   }
 }
 
+function judgeProof(message: Message, algorithm: number, kid: string | null): void {
+  if (algorithm < 0) {
+    const name = algorithm === ES256 || algorithm === ESP256 ? "ES256" : "EdDSA";
+    must(isSigned(name, kid, sigStructure(message), message.tag), "signature");
+    return;
+  }
+  const expected = createHmac("sha256", secret)
+    .update(macStructure(message))
+    .digest()
+    .subarray(0, algorithm === HMAC_256_256 ? 32 : 8);
+  must(kid === null || kid === "s1", "key unknown");
+  must(message.tag.length === expected.length && timingSafeEqual(message.tag, expected), "tag");
+}
+
 function readMessage(token: string) {
   const bytes = Buffer.from(token, "base64url");
   must(base64url(bytes) === token, "base64url");
-  const untagged = bytes.subarray(bytes[0] === 0xd8 && bytes[1] === 61 && bytes[2] === 0xd1 ? 3 : bytes[0] === 0xd1 ? 1 : 0);
+  const at = bytes[0] === 0xd8 && bytes[1] === 61 ? 2 : 0;
+  const tag = bytes[at] === 0xd1 || bytes[at] === 0xd2 ? bytes[at] : null;
+  must(tag !== null || at === 0, "the CWT tag alone");
+  const untagged = bytes.subarray(at + (tag === null ? 0 : 1));
   must(untagged[0] === 0x84, "no array of four");
-  const [protectedHeader, unprotected, payload, tag] = strictly(untagged) as unknown[];
-  must(protectedHeader instanceof Uint8Array && payload instanceof Uint8Array && tag instanceof Uint8Array, "types");
+  const [protectedHeader, unprotected, payload, proof] = strictly(untagged) as unknown[];
+  must(protectedHeader instanceof Uint8Array && payload instanceof Uint8Array && proof instanceof Uint8Array, "types");
   const own = protectedHeader.length === 0 ? new Map() : strictly(protectedHeader);
   must(own instanceof Map && unprotected instanceof Map, "headers");
   must(
@@ -123,9 +198,13 @@ function readMessage(token: string) {
   );
   must(!own.has(2) && !unprotected.has(2), "crit");
   const algorithm: unknown = own.get(1);
-  must(algorithm === 4 || algorithm === 5, "algorithm");
-  const message = { protectedHeader, unprotectedHeader: cbor(unprotected), payload, tag };
-  return { message, algorithm, headers: new Map([...unprotected, ...own]) };
+  must(
+    [HMAC_256_64, HMAC_256_256, ES256, EDDSA, ESP256, ED25519].some((one) => one === algorithm),
+    "algorithm",
+  );
+  must(tag === null || Number(algorithm) < 0 === (tag === 0xd2), "the other structure's tag");
+  const message: Message = { protectedHeader, unprotectedHeader: cbor(unprotected), payload, tag: proof };
+  return { message, algorithm: algorithm as number, headers: new Map([...unprotected, ...own]) };
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";
@@ -164,7 +243,8 @@ function exceptionFor(token: string): string | undefined {
   if (parts.some((part) => depthOf(strictly(part)) > abi.MAX_JSON_DEPTH)) return "nested deeper than MAX_JSON_DEPTH";
   if (parts.some((part) => !areKeys(strictly(part)))) return "a key that is neither integer nor text (RFC 9052 §1.4)";
   const bytes = Buffer.from(token, "base64url");
-  const again = cbor(strictly(bytes[0] === 0xd8 ? bytes.subarray(3) : bytes[0] === 0xd1 ? bytes.subarray(1) : bytes));
+  const front = bytes[0] === 0xd8 ? 3 : bytes[0] === 0xd1 || bytes[0] === 0xd2 ? 1 : 0;
+  const again = cbor(strictly(bytes.subarray(front)));
   const isSame =
     bytes.subarray(-again.length).equals(again) && parts.every((part) => Buffer.from(cbor(strictly(part))).equals(part));
   if (isSame) return undefined;

@@ -6,7 +6,7 @@ import type { TestCore } from "./core-fixture.ts";
 export interface CwtCore extends TestCore {
   cbor_scan(address: number, length: number): number;
   cwt_verify(slot: number, authenticator: number, nowMs: number): number;
-  mac0_verify(slot: number, authenticator: number): number;
+  cose_verify(slot: number, authenticator: number): number;
 }
 
 export const ISS = 1;
@@ -38,6 +38,24 @@ export function tagOf(message: Mac0, key: Uint8Array, alg = HMAC_256_256): Uint8
 export function mac0(claims: CborMap | Uint8Array, { protectedHeader = header(), unprotectedHeader = new Map() }: Headers): Mac0 {
   const bytes = (map: CborMap | Uint8Array) => (map instanceof Uint8Array ? map : cbor(map));
   return { protectedHeader: bytes(protectedHeader), unprotectedHeader: bytes(unprotectedHeader), payload: bytes(claims) };
+}
+
+/** COSE algorithms of signatures (RFC 9053 §2, RFC 9864 §2), and what the core calls them. */
+export const ES256 = -7;
+export const EDDSA = -8;
+export const ESP256 = -9;
+export const ED25519 = -19;
+
+/** What the signature of a COSE_Sign1 is computed over (RFC 9052 §4.4). */
+export function sigStructure({ protectedHeader, payload }: Mac0): Uint8Array {
+  return cbor(["Signature1", protectedHeader, new Uint8Array(0), payload]);
+}
+
+/** The message, with the tag 18 in front: built as a COSE_Mac0 is. */
+export function sign1Bytes(message: Mac0, signature: Uint8Array): Uint8Array {
+  const bytes = mac0Bytes(message, signature);
+  bytes[0] = 0xd2;
+  return bytes;
 }
 
 /** A good message of claims that may be anything, tag 17 in front. */

@@ -1,10 +1,29 @@
 import type { Random } from "../../cli/random.ts";
 import { type CborMap, cbor, HMAC_256_64, type Mac0, mac0Bytes } from "../../cli/simulate/cwt.ts";
-import { AUD, CTI, EXP, header, IAT, ISS, mac0, NBF, SCOPE, SUB, tagOf } from "./cwt-fixture.ts";
+import {
+  AUD,
+  CTI,
+  EDDSA,
+  ES256,
+  EXP,
+  header,
+  IAT,
+  ISS,
+  mac0,
+  NBF,
+  SCOPE,
+  SUB,
+  sign1Bytes,
+  sigStructure,
+  tagOf,
+} from "./cwt-fixture.ts";
+import { newSigningKey } from "./signing-keys.ts";
 
 export const judgedS = 1_790_000_000;
 export const secret = Buffer.from("a secret for mutated tokens, 32 B");
 export const toleranceS = 30;
+/** Public keys of signed tokens, by ALG_*'s name. */
+export const signers = { ES256: newSigningKey("ES256", "e1"), EdDSA: newSigningKey("EdDSA", "d1") };
 
 const texts = ["coap://as", "fleet", "sensor-1", "", " x", "a\nb", "é", "\u0085", "x".repeat(40), "😀"];
 const times = [
@@ -39,14 +58,25 @@ const keys = [ISS, SUB, AUD, EXP, NBF, IAT, CTI, 8, SCOPE, 10, 38, -70001, "dev"
 export function mutatedCwt(draw: Random): string {
   const message = mac0(claims(draw), { protectedHeader: protectedHeader(draw), unprotectedHeader: unprotectedHeader(draw) });
   const changed = draw.next() < 0.3 ? changeInside(message, draw) : message;
-  const alg = changed.protectedHeader[2] === HMAC_256_64 && draw.next() < 0.9 ? HMAC_256_64 : undefined;
-  const tag = tagOf(changed, draw.next() < 0.95 ? secret : Buffer.alloc(32), alg);
-  let bytes: Buffer = Buffer.from(mac0Bytes(changed, tag));
-  if (draw.next() < 0.15)
-    bytes = Buffer.from([...draw.pick([[0xd8, 0x3d], [0xd8, 0x3d, 0xd1], [0xd2], []]), ...bytes.subarray(1)]);
+  let bytes = proven(changed, draw);
+  if (draw.next() < 0.15) {
+    const fronts = [[0xd8, 0x3d], [0xd8, 0x3d, bytes[0] ?? 0], [0xd1], [0xd2], []];
+    bytes = Buffer.from([...draw.pick(fronts), ...bytes.subarray(1)]);
+  }
   if (draw.next() < 0.25) bytes = changeBytes(bytes, draw);
   const text = bytes.toString("base64url");
   return draw.next() < 0.03 ? changeText(text, draw) : text;
+}
+
+/** With its tag or signature, now and then another's. */
+function proven(message: Mac0, draw: Random): Buffer {
+  const [, , algorithm = 0] = message.protectedHeader;
+  const signer = algorithm === 0x26 ? signers.ES256 : algorithm === 0x27 ? signers.EdDSA : null;
+  const isOwn = draw.next() < 0.95;
+  if (signer !== null && isOwn) return Buffer.from(sign1Bytes(message, signer.sign(sigStructure(message))));
+  if (signer !== null) return Buffer.from(sign1Bytes(message, Buffer.alloc(64, 1)));
+  const alg = algorithm === HMAC_256_64 && draw.next() < 0.9 ? HMAC_256_64 : undefined;
+  return Buffer.from(mac0Bytes(message, tagOf(message, isOwn ? secret : Buffer.alloc(32), alg)));
 }
 
 function claims(draw: Random): CborMap {
@@ -74,8 +104,18 @@ function value(key: number | string, draw: Random): unknown {
 }
 
 function protectedHeader(draw: Random): CborMap | Uint8Array {
-  const kid = draw.pick(["s1", "s1", "s2", "", ""]);
-  const map = header(kid === "" ? undefined : kid, draw.pick([5, 5, 5, 5, 4, 4, 6, -7]));
+  const [alg, own] = draw.pick<[number, string]>([
+    [5, "s1"],
+    [5, "s1"],
+    [5, "s1"],
+    [4, "s1"],
+    [ES256, "e1"],
+    [EDDSA, "d1"],
+    [6, "s1"],
+    [-35, "e1"],
+  ]);
+  const kid = draw.pick([own, own, own, "s2", "s1", "", ""]);
+  const map = header(kid === "" ? undefined : kid, alg);
   if (draw.next() < 0.1) map.set(draw.pick([2, 3, 10, -70000, "x"]), draw.pick(odd));
   if (draw.next() < 0.05) map.set(draw.pick([1, 4]), draw.pick(odd));
   return draw.next() < 0.03 ? new Uint8Array(0) : map;

@@ -80,18 +80,11 @@ describe("a CWT", () => {
     const untagged = tagged.subarray(1);
     const put = (...front: number[]) => judge(Uint8Array.of(...front, ...untagged));
     expect([put(0xd8, 0x3d, 0xd1), put(0xd1), put()]).toEqual([0, 0, 0]);
-    const wrong = [
-      [0xd8, 0x3d],
-      [0xd8, 0x3d, 0xd8, 0x3d, 0xd1],
-      [0xd1, 0xd8, 0x3d],
-      [0xd1, 0xd1],
-      [0xd2],
-      [0xd8, 0x11],
-      [0xd8],
-      [],
-    ];
+    const wrong = [[0xd8, 0x3d], [0xd8, 0x3d, 0xd8, 0x3d, 0xd1], [0xd1, 0xd8, 0x3d], [0xd1, 0xd1], [0xd8, 0x11], [0xd8], []];
     for (const front of wrong.slice(0, -1)) expect([front, put(...front)]).toEqual([front, abi.REASON_TOKEN_MALFORMED]);
     expect(judge(tagged.subarray(0, 1))).toBe(abi.REASON_TOKEN_MALFORMED);
+    // The tag of a COSE_Sign1, which no HMAC makes.
+    expect([put(0xd2), put(0xd8, 0x3d, 0xd2)]).toEqual([abi.REASON_ALGORITHM_REFUSED, abi.REASON_ALGORITHM_REFUSED]);
   });
 
   it("is an array of four, of the right types, and nothing behind it", () => {

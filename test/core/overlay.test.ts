@@ -147,6 +147,24 @@ describe("revocations", () => {
     expect(get(gateway, { authenticator: "one", subject: "device-0" })).toBe(abi.REASON_REVOKED);
   });
 
+  test("refuse a quarantined device by its name alone, and say revoked where it is both", () => {
+    const gateway = new TestGateway(newCore(), image);
+    const apart = (subject: string, authenticator = "one") => revocation({ kind: "quarantine", subject, authenticator });
+    const list = [apart("a"), apart("b"), apart("b", "ring"), revocation({ subject: "b" })];
+    expect(load(gateway, overlayBytes(list, []))).toBe(abi.LOAD_OK);
+    expect(get(gateway, { authenticator: "one", subject: "a", issuedS: exp })).toBe(abi.REASON_DEVICE_QUARANTINED);
+    expect([gateway.verdict.principal, post(gateway, { authenticator: "one", subject: "a" })]).toEqual([
+      "a",
+      abi.REASON_DEVICE_QUARANTINED,
+    ]);
+    expect(get(gateway, { authenticator: "one", subject: "b" })).toBe(abi.REASON_REVOKED);
+    expect(get(gateway, { authenticator: "ring", subject: "b" })).toBe(abi.REASON_DEVICE_QUARANTINED);
+    expect(get(gateway, { authenticator: "two", subject: "a" })).toBe(abi.REASON_NONE);
+    expect(get(gateway, { authenticator: "one", subject: "c", id: "a" })).toBe(abi.REASON_NONE);
+    expect(load(gateway, overlayBytes([], []))).toBe(abi.LOAD_OK);
+    expect(get(gateway, { authenticator: "one", subject: "a" })).toBe(abi.REASON_NONE);
+  });
+
   test("say who was refused, and tell nothing to who holds a forged token", () => {
     const gateway = new TestGateway(newCore(), image);
     load(gateway, overlayBytes([revocation()], []));

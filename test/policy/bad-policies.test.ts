@@ -12,6 +12,14 @@ const limit = "limits[0]";
 const digest = "cd".repeat(32);
 
 const cwtKey = { kid: "k", secret: "env:K" };
+const publicKey = {
+  kty: "EC",
+  crv: "P-256",
+  x: "FDMpzOeGjkFpJ1mc9lo0884v_aVafspp7YkZo5TULw8",
+  y: "YPfxp4DYp4O_t6LdayeW6BKNu87509Fo25Uplxo257k",
+};
+const both = { kid: "k", secret: "env:K", jwk: publicKey };
+const named = { kid: "k", jwk: { ...publicKey, kid: "j" } };
 const twoScopes = { secret: "env:MASTER", scopes: ["a b"] };
 const cwt = (changes: Loose): Loose => ({
   name: "device-tokens",
@@ -35,6 +43,32 @@ const cases: Case[] = [
   ["a CWT's kid twice", jwt, cwt({ keys: [cwtKey, cwtKey] }), "duplicate_entry", `${jwt}.keys[1].kid`],
   ["a CWT in a header of another meaning", jwt, cwt({ header: "Cookie" }), "header_reserved", `${jwt}.header`],
   ["a scope of a device that is two", jwt, cwt({ keys: undefined, derive: twoScopes }), "bad_format", `${jwt}.derive.scopes[0]`],
+
+  ["a CWT's public key for MACs", jwt, cwt({ keys: [cwtKey, { jwk: publicKey }] }), "key_without_algorithm", `${jwt}.keys[1]`],
+  [
+    "a CWT's signatures without a key",
+    jwt,
+    cwt({ algorithms: ["HMAC 256/256", "EdDSA"] }),
+    "algorithm_without_key",
+    `${jwt}.algorithms[1]`,
+  ],
+  ["a CWT's key that is nothing", jwt, cwt({ keys: [{ kid: "k" }] }), "missing", `${jwt}.keys[0].secret`],
+  ["a CWT's key that is two", jwt, cwt({ keys: [both] }), "key_ambiguous", `${jwt}.keys[0]`],
+  ["a CWT's key with two kids", jwt, cwt({ keys: [named], algorithms: ["ES256"] }), "kid_mismatch", `${jwt}.keys[0].kid`],
+  [
+    "a CWT's private key",
+    jwt,
+    cwt({ keys: [{ jwk: { ...publicKey, d: "AA" } }], algorithms: ["ES256"] }),
+    "jwk_private",
+    `${jwt}.keys[0].jwk`,
+  ],
+  [
+    "signatures of a fleet's derived keys",
+    jwt,
+    cwt({ keys: undefined, derive: { secret: "env:M" }, algorithms: ["ES256"] }),
+    "algorithm_without_key",
+    `${jwt}.algorithms[0]`,
+  ],
 
   ["no version", "picket", undefined, "missing"],
   ["another version", "picket", 2, "bad_value"],

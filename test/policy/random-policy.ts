@@ -52,6 +52,17 @@ const someRoles = fc.uniqueArray(fc.constantFrom(...roleNames), { maxLength: 2 }
 const cwtKeys = fc.integer({ min: 1, max: 3 }).map((n) => ({
   keys: Array.from({ length: n }, (_, i) => (i === 0 ? { secret: "env:S0" } : { kid: `k${i}`, secret: `env:S${i}` })),
 }));
+/** RFC 8392 A.2.3. */
+const ecKey = {
+  kty: "EC",
+  crv: "P-256",
+  x: "FDMpzOeGjkFpJ1mc9lo0884v_aVafspp7YkZo5TULw8",
+  y: "YPfxp4DYp4O_t6LdayeW6BKNu87509Fo25Uplxo257k",
+};
+const cwtSignatures = fc.constantFrom(
+  { keys: [{ jwk: ecKey }], algorithms: ["ES256"] },
+  { keys: [{ kid: "a", secret: "env:S0" }, { jwk: ecKey }], algorithms: ["ES256", "HMAC 256/256"] },
+);
 const cwtDerive = fc
   .record({ secret: fc.constant("env:MASTER"), scopes: maybe(fc.constant(["a:read", "b"])) })
   .map((derive) => ({ derive }));
@@ -65,7 +76,7 @@ const cwt = fc
     kind: maybe(fc.constantFrom(...kinds)),
     clockTolerance: maybe(fc.constantFrom("0s", "1500ms")),
     requireExp: maybe(fc.boolean()),
-    how: fc.oneof(cwtKeys, cwtDerive),
+    how: fc.oneof(cwtKeys, cwtDerive, cwtSignatures),
   })
   .map(({ how, ...rest }) => ({ ...rest, ...how }));
 

@@ -1,5 +1,6 @@
+import { exportJWK, generateKeyPair } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type CborMap, deviceKey, signCwt } from "../../cli/simulate/cwt.ts";
+import { type CborMap, cbor, deviceKey, mac0Bytes, signCwt } from "../../cli/simulate/cwt.ts";
 import { Gateway, secret } from "./gateway-fixture.ts";
 
 const yaml = `
@@ -35,7 +36,48 @@ function claims(issuer: string, subject: string, lifeSeconds = 60): CborMap {
   ]);
 }
 
+/** A COSE_Sign1 (RFC 9052 §4.4) in base64url. */
+async function sign1Token(key: CryptoKey, algorithm: "ES256" | "EdDSA", kid: string, body: CborMap): Promise<string> {
+  const header = new Map<number, unknown>([
+    [1, algorithm === "ES256" ? -7 : -8],
+    [4, new TextEncoder().encode(kid)],
+  ]);
+  const message = { protectedHeader: cbor(header), unprotectedHeader: cbor(new Map()), payload: cbor(body) };
+  const input = Uint8Array.from(cbor(["Signature1", message.protectedHeader, new Uint8Array(0), message.payload]));
+  const name = algorithm === "ES256" ? { name: "ECDSA", hash: "SHA-256" } : { name: "Ed25519" };
+  const bytes = mac0Bytes(message, new Uint8Array(await crypto.subtle.sign(name, key, input)));
+  bytes[0] = 0xd2;
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}
+
 const code = async (response: Response) => [response.status, ((await response.json()) as { code: string }).code];
+
+describe("a device with a signed CBOR Web Token", () => {
+  it.each(["ES256", "EdDSA"] as const)("of %s is verified once by WebCrypto, and from then on known", async (algorithm) => {
+    const { publicKey, privateKey } = await generateKeyPair(algorithm, { extractable: true });
+    const { kty, crv, x, y } = await exportJWK(publicKey);
+    const jwk = JSON.stringify({ kty, crv, x, y });
+    const signed = await Gateway.start(`
+picket: 1
+services:
+  - { name: fleet, match: { path: / }, upstream: binding:FLEET, owner: a, auth: [signed], operations: [GET /x] }
+authenticators:
+  - { name: signed, type: cwt, issuer: "coap://as", audience: fleet, algorithms: [${algorithm}], keys: [{ kid: k1, jwk: ${jwk} }] }
+`);
+    const token = await sign1Token(privateKey, algorithm, "k1", claims("coap://as", "sensor-7"));
+    const send = (text: string) => signed.send("/x", { headers: { Authorization: `Bearer ${text}` } });
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await send(token)).status);
+    expect(statuses).toEqual([200, 200, 200]);
+    expect(signed.seen.map(({ headers }) => headers.get("picket-principal"))).toEqual(["sensor-7", "sensor-7", "sensor-7"]);
+    expect(signed.isolate.verifier.verifications).toBe(1);
+    const forged = await sign1Token(privateKey, algorithm, "k2", claims("coap://as", "sensor-7"));
+    expect(await code(await send(forged))).toEqual([401, "token_invalid"]);
+  });
+});
 
 describe("a device with a CBOR Web Token", () => {
   it("is let in by the header that the policy names, which goes no further", async () => {

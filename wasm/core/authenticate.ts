@@ -2,18 +2,19 @@
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import { sign1Write } from "./cose-sign1";
 import { cwtJudge, cwtParse, tokenType } from "./cwt";
 import { cwtIssuedMs } from "./cwt-claims";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 import { tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./jwt";
 import { overlayKinds } from "./overlay";
-import { isRevoked } from "./revocations";
+import { overlayJudge } from "./revocations";
 import { tokenRoles } from "./roles";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
- * where it succeeds, or fails for no other reason than a revocation. A service without authenticators is public.
+ * where it succeeds, or fails for no other reason than a revocation or quarantine. A service without authenticators is public.
  *
  * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
@@ -55,14 +56,17 @@ export function authenticate(service: i32, nowMs: f64): i32 {
 function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
   const isCwt = load<i32>(auth + abi.AUTH_TYPE) == abi.AUTH_CWT;
   const reason = isCwt ? cwtJudge(authenticator, nowMs) : tokenJudge(authenticator, nowMs);
-  if (reason == abi.VERIFICATION_NEEDED) verificationWrite(slot, authenticator);
+  if (reason == abi.VERIFICATION_NEEDED) {
+    if (isCwt) sign1Write(slot, authenticator);
+    else verificationWrite(slot, authenticator);
+  }
   if (reason != abi.REASON_NONE) return reason;
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
   store<u32>(abi.VERDICT_ROLES, tokenRoles(auth));
   if (overlayKinds == 0) return abi.REASON_NONE;
   const issuedMs = isCwt ? cwtIssuedMs : tokenIssuedMs();
-  return isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs) ? abi.REASON_REVOKED : abi.REASON_NONE;
+  return overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
 }
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
@@ -75,8 +79,8 @@ function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, n
   const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
   if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
   else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
-  const revoked = overlayKinds != 0 && isRevoked(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
-  return revoked ? abi.REASON_REVOKED : abi.REASON_NONE;
+  if (overlayKinds == 0) return abi.REASON_NONE;
+  return overlayJudge(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
 }
 
 @inline

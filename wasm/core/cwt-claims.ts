@@ -1,5 +1,5 @@
-// A CBOR Web Token's claims (RFC 8392 §3), read from the table that cbor-map.ts made, and judged only once the tag is known
-// to be good. What they say goes where a JWT's claims go.
+// A CBOR Web Token's claims (RFC 8392 §3), read from the table that cbor-map.ts made, and heard only once the tag or signature
+// is known to be good. What they say goes where a JWT's claims go.
 import * as abi from "../abi";
 import {
   ARRAY, argument, BYTES, contentAddress, contentLength, contentRead, headEnd, major, majorAt, NEGATIVE, numberAt, TEXT,
@@ -51,7 +51,7 @@ function textOf(key: usize, type: i32): i32 {
 }
 
 /**
- * Judges the claims of a token whose tag is good, and reads who calls, with which scopes and custom claims.
+ * Judges the claims of a token whose tag is good (whose signature is to be), and reads who calls, with which scopes and custom claims.
  *
  * @returns REASON_*
  */

@@ -1,19 +1,28 @@
-// CBOR Web Tokens (RFC 8392) in a COSE_Mac0, in base64url, in two steps as in jwt.ts: cwtParse reads the token once, whoever
-// is to judge it, and the first authenticator whose issuer it names judges it by cwtJudge.
+// CBOR Web Tokens (RFC 8392) in a COSE_Mac0 or COSE_Sign1, in base64url, in two steps as in jwt.ts: cwtParse reads the token
+// once, whoever is to judge it, and the first authenticator whose issuer it names judges it by cwtJudge.
 import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
-import { macAlgorithm, macKid, macKidLength, mac0Read, mac0Verify, payload, payloadEnd } from "./cose-mac0";
+import { expiresS } from "./claims";
+import { mac0Verify } from "./cose-mac0";
+import {
+  messageAlgorithm, messageKid, messageKidLength, messageRead, payload, payloadEnd, ROOM_IN_FRONT, SIGN1_ALGORITHMS,
+} from "./cose-message";
+import { sign1Fits, sign1Write } from "./cose-sign1";
 import { cwtClaimsJudge, cwtClaimsRead } from "./cwt-claims";
 import { deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
 import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
 import { textClear } from "./json-string";
 import { keyOf, tokenIssuerIs, tokenStart } from "./jwt";
 import { HEADER_JSON } from "./scratch";
+import { tokenDistrust, tokenRecall, tokenTrust } from "./token-cache";
 
-const MESSAGE: usize = HEADER_JSON + 16; // mac0Verify writes in front of it
+const MESSAGE: usize = HEADER_JSON + ROOM_IN_FRONT;
 
 let token: usize = 0;
 let tokenEnd: usize = 0;
+// The token that was parsed last: tokenType may have looked into another slot since.
+let parsed: usize = 0;
+let parsedLength: i32 = 0;
 
 /**
  * What kind of token a credential slot holds, by its first character: a CWT's first byte is a tag or an array's head, a
@@ -31,36 +40,51 @@ export function tokenType(slot: i32, length: i32): i32 {
 
 /** Reads the token that tokenType saw: REASON_NONE, REASON_TOKEN_MALFORMED or REASON_CLAIMS_MALFORMED. */
 export function cwtParse(): i32 {
-  if (!messageRead()) return abi.REASON_TOKEN_MALFORMED;
+  if (!tokenRead()) return abi.REASON_TOKEN_MALFORMED;
   return cwtClaimsRead(payload, payloadEnd) ? abi.REASON_NONE : abi.REASON_CLAIMS_MALFORMED;
 }
 
-function messageRead(): bool {
+function tokenRead(): bool {
   textClear();
-  return base64urlDecode(token, tokenEnd, MESSAGE) == tokenEnd && mac0Read(MESSAGE, MESSAGE + decodedLength);
+  parsed = token;
+  parsedLength = <i32>(tokenEnd - token);
+  return base64urlDecode(token, tokenEnd, MESSAGE) == tokenEnd && messageRead(MESSAGE, MESSAGE + decodedLength);
 }
 
 /**
- * Judges the parsed token, once: issuer, algorithm, key, tag, and only then what it claims.
+ * Judges the parsed token, once: issuer, algorithm, key, tag, and only then what it claims; where the host would have to
+ * verify a signature, the claims come first, as in jwt.ts.
  *
- * @returns REASON_*; after REASON_NONE the principal, the scopes and the custom claims are set
+ * @returns REASON_*, or VERIFICATION_NEEDED; after REASON_NONE the principal, the scopes and the custom claims are set
  */
 export function cwtJudge(authenticator: i32, nowMs: f64): i32 {
   const record = authenticators + <usize>authenticator * abi.AUTH_SIZE;
   if (!tokenIssuerIs(authenticator)) return abi.REASON_ISSUER_UNKNOWN;
+  if (!isAllowed(record)) return abi.REASON_ALGORITHM_REFUSED;
+  if ((messageAlgorithm & SIGN1_ALGORITHMS) != 0) return recalledJudge(record, authenticator, nowMs);
   const reason = tagJudge(record);
   return reason == abi.REASON_NONE ? cwtClaimsJudge(record, nowMs) : reason;
 }
 
+@inline
+function isAllowed(record: usize): bool {
+  return (load<u32>(record, abi.AUTH_ALGORITHMS) & messageAlgorithm) != 0;
+}
+
+function recalledJudge(record: usize, authenticator: i32, nowMs: f64): i32 {
+  if (!sign1Fits()) return abi.REASON_SIGNATURE_INVALID;
+  const reason = cwtClaimsJudge(record, nowMs);
+  return reason == abi.REASON_NONE ? tokenRecall(parsed, parsedLength, authenticator, nowMs) : reason;
+}
+
 function tagJudge(record: usize): i32 {
-  if ((load<u32>(record, abi.AUTH_ALGORITHMS) & macAlgorithm) == 0) return abi.REASON_ALGORITHM_REFUSED;
   let inner = deviceInner;
   let outer = deviceOuter;
   if ((load<u32>(record, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0) {
     const master = hmacKeys + <usize>load<i32>(record, abi.AUTH_KEYS_FIRST) * abi.HMAC_KEY_SIZE;
-    if (!deviceKeyDerive(master, macKid, macKidLength)) return abi.REASON_KEY_UNKNOWN;
+    if (!deviceKeyDerive(master, messageKid, messageKidLength)) return abi.REASON_KEY_UNKNOWN;
   } else {
-    const key = keyOf(record, macKid, macKidLength);
+    const key = keyOf(record, messageKid, messageKidLength);
     if (key == 0) return abi.REASON_KEY_UNKNOWN;
     inner = key + abi.HMAC_KEY_INNER;
     outer = key + abi.HMAC_KEY_OUTER;
@@ -82,8 +106,27 @@ export function cwt_verify(slot: i32, authenticator: i32, nowMs: f64): i32 {
   return reason == abi.REASON_NONE ? cwtJudge(authenticator, nowMs) : reason;
 }
 
-/** A COSE_Mac0 of any payload against one authenticator's algorithms and keys: for vectors and tools. */
-export function mac0_verify(slot: i32, authenticator: i32): i32 {
+/** As jwtRemember, for the CWT of a slot. */
+export function cwtRemember(slot: i32, authenticator: i32, found: i32, nowMs: f64): i32 {
+  const reason = cwt_verify(slot, authenticator, nowMs);
+  if (reason != abi.VERIFICATION_NEEDED) return reason;
+  if (found == abi.REASON_NONE) tokenTrust(authenticator, expiresS * 1000, nowMs);
+  else tokenDistrust(authenticator, found, nowMs);
+  return abi.REASON_NONE;
+}
+
+/**
+ * A COSE_Mac0 or COSE_Sign1 of any payload against one authenticator's algorithms and keys: for vectors and tools.
+ *
+ * @returns REASON_*; VERIFICATION_NEEDED for a signature, which then stands in the verdict record
+ */
+export function cose_verify(slot: i32, authenticator: i32): i32 {
   if (!isThere(slot, authenticator)) return abi.REASON_CREDENTIAL_MISSING;
-  return messageRead() ? tagJudge(authenticators + <usize>authenticator * abi.AUTH_SIZE) : abi.REASON_TOKEN_MALFORMED;
+  if (!tokenRead()) return abi.REASON_TOKEN_MALFORMED;
+  const record = authenticators + <usize>authenticator * abi.AUTH_SIZE;
+  if (!isAllowed(record)) return abi.REASON_ALGORITHM_REFUSED;
+  if ((messageAlgorithm & SIGN1_ALGORITHMS) == 0) return tagJudge(record);
+  if (!sign1Fits()) return abi.REASON_SIGNATURE_INVALID;
+  sign1Write(slot, authenticator);
+  return abi.VERIFICATION_NEEDED;
 }

@@ -1,5 +1,6 @@
 // Everything that makes a policy image safe to read, checked once: after LOAD_OK the request path reads without checks.
 import * as abi from "../abi";
+import { SIGN1_ALGORITHMS } from "./cose-message";
 import { SCRATCH_FREE } from "./scratch";
 import { bytesOrder } from "./text";
 
@@ -322,6 +323,11 @@ function isKeyPart(kind: u32, argument: i32): bool {
   return kind < <u32>abi.KEY_COUNT && argument == -1;
 }
 
+/** One secret, and no signatures: their claims are judged before anybody has looked at the key's id, by which a device is named. */
+function isDerivable(auth: usize): bool {
+  return load<u32>(auth + abi.AUTH_KEYS_COUNT) != 0 && (load<u32>(auth + abi.AUTH_ALGORITHMS) & SIGN1_ALGORITHMS) == 0;
+}
+
 function checkAuthenticators(): i32 {
   const n = countOf(abi.SECTION_AUTHENTICATORS);
   let at = sectionOf(abi.SECTION_AUTHENTICATORS);
@@ -337,8 +343,8 @@ function checkAuthenticators(): i32 {
       claims > <u32>abi.MAX_CUSTOM_CLAIMS ||
       load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES ||
       flags > <u32>(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL) ||
-      (load<u32>(at + abi.AUTH_TYPE) == abi.AUTH_JWT && !isRate(at + abi.AUTH_VERIFY_INTERVAL_US)) ||
-      ((flags & abi.AUTH_DERIVED) != 0 && load<u32>(at + abi.AUTH_KEYS_COUNT) == 0)
+      (load<u32>(at + abi.AUTH_TYPE) != abi.AUTH_API_KEY && !isRate(at + abi.AUTH_VERIFY_INTERVAL_US)) ||
+      ((flags & abi.AUTH_DERIVED) != 0 && !isDerivable(at))
     ) return abi.LOAD_BAD_VALUE;
     if (
       !isStringOrNone(load<i32>(at + abi.AUTH_ISSUER)) ||

@@ -143,7 +143,7 @@ export function verificationWrite(slot: i32, authenticator: i32): void {
  * @param found REASON_NONE = the signature is good under one of the authenticator's keys; else why it is not
  * @returns REASON_NONE = remembered; else why the token needs no verification, or REASON_POLICY_MISSING
  */
-export function token_remember(slot: i32, authenticator: i32, found: i32, nowMs: f64): i32 {
+export function jwtRemember(slot: i32, authenticator: i32, found: i32, nowMs: f64): i32 {
   const reason = token_verify(slot, authenticator, nowMs);
   if (reason != abi.VERIFICATION_NEEDED) return reason;
   if (found == abi.REASON_NONE) tokenTrust(authenticator, expiresS * 1000, nowMs);

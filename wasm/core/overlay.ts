@@ -85,13 +85,16 @@ function entrySize(at: usize, end: usize, isGrant: bool): usize {
   const subject = load<u32>(at, abi.ENTRY_SUBJECT_LENGTH);
   const scopes = load<u32>(at, abi.ENTRY_SCOPES_LENGTH);
   if (name > <u32>abi.MAX_AUTHENTICATOR_NAME || subject > <u32>abi.MAX_REVOKED_SUBJECT || scopes > <u32>abi.MAX_GRANT_TEXT) return 0;
-  if (isGrant ? kind != abi.GRANT || name + subject + scopes > <u32>abi.MAX_GRANT_TEXT : kind - 1 >= <u32>abi.REVOKED_ISSUER || scopes != 0) {
-    return 0;
-  }
+  if (isGrant ? kind != abi.GRANT || name + subject + scopes > <u32>abi.MAX_GRANT_TEXT : !isRefusal(kind) || scopes != 0) return 0;
   const from = load<f64>(at, abi.ENTRY_FROM_MS);
   if (isNaN(from) || !(load<f64>(at, abi.ENTRY_UNTIL_MS) > 0)) return 0;
   const size = <usize>abi.ENTRY_TEXT + ((name + subject + scopes + 7) & ~7);
   return size <= end - at ? size : 0;
+}
+
+@inline
+function isRefusal(kind: u32): bool {
+  return kind - 1 < <u32>abi.REVOKED_ISSUER || kind == abi.QUARANTINED;
 }
 
 /** @param grant address of the entry where it stays, 0 for a revocation */

@@ -11,12 +11,30 @@ import { BUCKET_FROM_MS, BUCKET_SECOND, BUCKET_UNTIL_MS, bucketAfter, bucketOf, 
  * @param length of `id`, -1 = the credential has none
  * @param issuedMs NaN = not known, which is before any instant
  */
-export function isRevoked(kind: i32, id: usize, length: i32, issuedMs: f64, nowMs: f64): bool {
+function isRevoked(kind: i32, id: usize, length: i32, issuedMs: f64, nowMs: f64): bool {
   const index = authenticatorName(load<i32>(abi.VERDICT_AUTHENTICATOR));
   const name = nameHash(stringAddress(index), stringLength(index));
   return has(abi.REVOKED_ISSUER, name, 0, 0, issuedMs, nowMs)
     || has(abi.REVOKED_PRINCIPAL, name, load<usize>(abi.VERDICT_PRINCIPAL), load<i32>(abi.VERDICT_PRINCIPAL_LENGTH), issuedMs, nowMs)
     || has(kind, name, id, length, issuedMs, nowMs);
+}
+
+/** Is the caller in the verdict record a device that was set apart? */
+export function isQuarantined(nowMs: f64): bool {
+  const index = authenticatorName(load<i32>(abi.VERDICT_AUTHENTICATOR));
+  const name = nameHash(stringAddress(index), stringLength(index));
+  return has(abi.QUARANTINED, name, load<usize>(abi.VERDICT_PRINCIPAL), load<i32>(abi.VERDICT_PRINCIPAL_LENGTH), NaN, nowMs);
+}
+
+/**
+ * What the overlay says of the caller in the verdict record: REASON_REVOKED, REASON_DEVICE_QUARANTINED or REASON_NONE. A device that
+ * is revoked as well is told that, since a new token may help it.
+ *
+ * @param kind, id, length, issuedMs as isRevoked takes them
+ */
+export function overlayJudge(kind: i32, id: usize, length: i32, issuedMs: f64, nowMs: f64): i32 {
+  if (isRevoked(kind, id, length, issuedMs, nowMs)) return abi.REASON_REVOKED;
+  return isQuarantined(nowMs) ? abi.REASON_DEVICE_QUARANTINED : abi.REASON_NONE;
 }
 
 function has(kind: i32, name: u64, subject: usize, length: i32, issuedMs: f64, nowMs: f64): bool {

@@ -2,7 +2,7 @@ import { advanceOverlay, generationIn, selectOverlayGeneration } from "./overlay
 
 /** The last instant that a Date can hold: as `beforeMs` whenever it was issued, as `expiresMs` never. */
 export const FOREVER_MS = 8_640_000_000_000_000;
-/** As many as the core holds (wasm/abi.ts, MAX_REVOCATIONS). */
+/** As many as the core holds (wasm/abi.ts, MAX_REVOCATIONS), devices that are refused included. */
 export const MOST_REVOCATIONS = 4096;
 
 export interface NewRevocation {
@@ -62,7 +62,7 @@ export async function insertRevocation(db: D1Database, one: NewRevocation): Prom
       .prepare(
         `INSERT INTO revocations (kind, authenticator, subject, before_ms, expires_ms, reason, who, made_ms)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
-         WHERE (SELECT COUNT(*) FROM revocations WHERE expires_ms > ?8) < ?9
+         WHERE (SELECT COUNT(*) FROM revocations WHERE expires_ms > ?8) + (SELECT COUNT(*) FROM devices WHERE state <> 'active') < ?9
             OR EXISTS (SELECT 1 FROM revocations WHERE kind = ?1 AND authenticator = ?2 AND subject = ?3 AND expires_ms > ?8)
          ON CONFLICT (kind, authenticator, subject) DO UPDATE SET
            before_ms = MAX(before_ms, excluded.before_ms), expires_ms = MAX(expires_ms, excluded.expires_ms),

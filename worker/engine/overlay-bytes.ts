@@ -3,7 +3,7 @@ import * as abi from "../../wasm/abi.ts";
 export interface OverlayRevocation {
   kind: RevocationKind;
   authenticator: string;
-  /** Token id, principal or key id; "" for an issuer. */
+  /** Token id, principal, key id or device; "" for an issuer. */
   subject: string;
   /** What was issued before is revoked; Infinity = whenever it was issued. */
   beforeMs: number;
@@ -19,14 +19,14 @@ export interface OverlayGrant {
   untilMs: number;
 }
 
-export const revocationKinds = ["token", "principal", "credential", "issuer"] as const;
-export type RevocationKind = (typeof revocationKinds)[number];
+export type RevocationKind = "token" | "principal" | "credential" | "issuer" | "quarantine";
 
 const kindCodes: Readonly<Record<RevocationKind, number>> = {
   token: abi.REVOKED_TOKEN,
   principal: abi.REVOKED_PRINCIPAL,
   credential: abi.REVOKED_CREDENTIAL,
   issuer: abi.REVOKED_ISSUER,
+  quarantine: abi.QUARANTINED,
 };
 
 const utf8 = new TextEncoder();

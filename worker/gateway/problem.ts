@@ -23,6 +23,7 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_SCOPE_MISSING, { status: 403, title: "The credential does not cover this operation" }],
   [abi.REASON_ROLE_MISSING, { status: 403, title: "The caller has no role that covers this operation" }],
   [abi.REASON_OBJECT_NOT_OWNED, { status: 403, title: "The object is not the caller's own" }],
+  [abi.REASON_DEVICE_QUARANTINED, { status: 403, title: "The device is quarantined" }],
   [abi.REASON_GRANT_EXPIRED, { status: 403, title: "The time for which the operation was granted is over" }],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
   [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new tokens from this address" }],
@@ -90,7 +91,7 @@ function challenge({ reason, service, scopes }: Refusal, status: number): string
   const scheme = service === null || service.bearer ? 'Bearer realm="picket"' : 'ApiKey realm="picket"';
   if (reason === abi.REASON_CREDENTIAL_MISSING) return scheme;
   // No other token of this caller would do, so there is no error of RFC 6750 to name.
-  if (reason === abi.REASON_OBJECT_NOT_OWNED) return scheme;
+  if (reason === abi.REASON_OBJECT_NOT_OWNED || reason === abi.REASON_DEVICE_QUARANTINED) return scheme;
   if (reason === abi.REASON_ROLE_MISSING) return `${scheme}, error="insufficient_scope"`; // and no scope would make up for it
   if (status === 403) return `${scheme}, error="insufficient_scope", scope="${scopes.join(" ")}"`;
   return `${scheme}, error="invalid_token"`;

@@ -2,9 +2,16 @@ import { algorithms, isSymmetric } from "./algorithms.ts";
 import type { DraftAuthenticator, DraftKey, Mention } from "./draft.ts";
 import { readJwk } from "./jwk.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
+import { coseAlgorithms, mac0Algorithms } from "./schema-cwt.ts";
+
+/** What an authenticator's type can name as algorithms, and which of those take a secret. */
+const families: Readonly<Record<string, { names: readonly string[]; withSecret: readonly string[] }>> = {
+  jwt: { names: algorithms, withSecret: algorithms.filter(isSymmetric) },
+  cwt: { names: coseAlgorithms, withSecret: mac0Algorithms },
+};
 
 /**
- * Where a JWT authenticator's keys come from, and whether keys and algorithms agree: an algorithm that no key can serve, or a
+ * Where an authenticator's keys come from, and whether keys and algorithms agree: an algorithm that no key can serve, or a
  * key for no algorithm, is a mistake that would show as refused tokens only; a public key for an HS algorithm a hole.
  *
  * Problems: missing, keys_twice, key_ambiguous, kid_mismatch, algorithm_needs_secret, algorithm_without_key,
@@ -12,6 +19,7 @@ import { type Finding, type PolicyPath, quoted } from "./problem.ts";
  */
 export function keySourceFindings(authenticator: DraftAuthenticator): Finding[] {
   const { type, path, hasKeys, jwks } = authenticator;
+  if (type === "cwt") return [...authenticator.keys.flatMap(formFindings), ...agreement(authenticator)];
   if (type !== "jwt") return [];
   if (!hasKeys && jwks === "") {
     const expected = "keys: [{ kid, secret } or { kid, jwk }], or jwks: https://…";
@@ -50,23 +58,24 @@ function secretAlgorithms({ algorithms: listed }: DraftAuthenticator): Finding[]
     }));
 }
 
-function agreement({ keys, algorithms: listed }: DraftAuthenticator): Finding[] {
-  const served = keys.map(servedBy);
-  if (keys.length === 0 || served.includes(null)) return []; // what cannot be read has its own finding
-  const lonely = listed.filter(({ name }) => isKnown(name) && !served.some((names) => names?.includes(name)));
-  const idle = !listed.every(({ name }) => isKnown(name))
-    ? []
-    : keys.filter((_, i) => !listed.some(({ name }) => served[i]?.includes(name)));
-  const names = listed.map(({ name }) => name).join(", ");
-  return [...lonely.map(withoutKey), ...idle.map(({ path }) => withoutAlgorithm(path, names))];
+function agreement({ type, keys, derives, algorithms: listed }: DraftAuthenticator): Finding[] {
+  const { names, withSecret } = families[type] ?? { names: [], withSecret: [] };
+  const own = derives ? [] : keys; // what stands beside derive has its own finding
+  const served = derives ? [withSecret] : own.map((key) => servedBy(key, withSecret));
+  if (served.length === 0 || served.includes(null)) return []; // what cannot be read has its own finding
+  const isKnown = ({ name }: Mention) => names.includes(name);
+  const lonely = listed.filter((one) => isKnown(one) && !served.some((some) => some?.includes(one.name)));
+  const idle = listed.every(isKnown) ? own.filter((_, i) => !listed.some(({ name }) => served[i]?.includes(name))) : [];
+  return [
+    ...lonely.map(withoutKey),
+    ...idle.map(({ path }) => withoutAlgorithm(path, listed.map(({ name }) => name).join(", "))),
+  ];
 }
 
-const isKnown = (name: string) => algorithms.some((known) => known === name);
-
 /** null = the key cannot be read. */
-function servedBy({ secret, jwk }: DraftKey): readonly string[] | null {
+function servedBy({ secret, jwk }: DraftKey, withSecret: readonly string[]): readonly string[] | null {
   if ((secret === "") === (jwk === undefined)) return null;
-  if (jwk === undefined) return algorithms.filter(isSymmetric);
+  if (jwk === undefined) return withSecret;
   const key = readJwk(jwk);
   return key.ok ? key.value.algorithms : null;
 }

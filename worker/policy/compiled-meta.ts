@@ -1,3 +1,4 @@
+import { algorithms } from "./algorithms.ts";
 import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
 import { burstOf } from "./lower-limits.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
@@ -34,18 +35,21 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
   };
 }
 
-/** HS256 stays in the core. The kid that the policy gives to a key is the one that counts. */
+/** HS256 and a CWT's HMAC stay in the core. The kid that the policy gives to a key is the one that counts. */
 function verificationMeta(authenticator: Authenticator): VerificationMeta | null {
-  if (authenticator.type !== "jwt" || authenticator.algorithms.every((name) => name === "HS256")) return null;
-  const { keys = [], jwks = null, algorithms, verifications } = authenticator;
+  if (authenticator.type === "api-key") return null;
+  const { keys = [], verifications } = authenticator;
+  const listed: readonly string[] = authenticator.algorithms;
+  const hosted = algorithms.filter((name) => name !== "HS256" && listed.includes(name));
+  if (hosted.length === 0) return null;
   const { count, windowSeconds } = verifications.rate;
   return {
     keys: keys.flatMap(({ kid, jwk }) => {
       if (jwk === undefined) return [];
-      const allowed = jwk.algorithms.filter((name) => algorithms.includes(name));
+      const allowed = jwk.algorithms.filter((name) => hosted.includes(name));
       return [{ kid: kid ?? jwk.kid, jwk: jwk.jwk, algorithms: allowed }];
     }),
-    jwks,
+    jwks: authenticator.type === "jwt" ? (authenticator.jwks ?? null) : null,
     rate: count,
     windowSeconds,
   };

@@ -194,7 +194,8 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     name: mention(path, value),
     type,
     header: field(value, "header").toLowerCase() || (type === "api-key" ? "x-api-key" : ""),
-    algorithms: valueAt(value, ["algorithms"]) === undefined ? standardAlgorithm(path) : mentions(path, value, "algorithms"),
+    algorithms:
+      valueAt(value, ["algorithms"]) === undefined ? standardAlgorithm(path, type) : mentions(path, value, "algorithms"),
     hasKeys: valueAt(value, ["keys"]) !== undefined,
     jwks: field(value, "jwks"),
     requireExp: valueAt(value, ["requireExp"]) !== false,
@@ -205,8 +206,8 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
 }
 
 /** What the schema fills in. */
-function standardAlgorithm(path: PolicyPath): Mention[] {
-  return [{ path: [...path, "algorithms"], name: "HS256" }];
+function standardAlgorithm(path: PolicyPath, type: string): Mention[] {
+  return [{ path: [...path, "algorithms"], name: type === "cwt" ? "HMAC 256/256" : "HS256" }];
 }
 
 /** A text field, "" where there is none. */

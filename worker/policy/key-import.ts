@@ -33,7 +33,7 @@ export async function importPublicKey(jwk: PublicJwk, algorithm: Algorithm): Pro
 export async function keyImportFindings(authenticators: readonly Authenticator[]): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const [index, authenticator] of authenticators.entries()) {
-    const keys = authenticator.type === "jwt" ? (authenticator.keys ?? []) : [];
+    const keys = authenticator.type === "api-key" ? [] : (authenticator.keys ?? []);
     for (const [i, { jwk: key }] of keys.entries()) {
       const algorithm = key?.algorithms.find((name) => !isSymmetric(name));
       if (key === undefined || algorithm === undefined || (await importPublicKey(key.jwk, algorithm)) !== null) continue;

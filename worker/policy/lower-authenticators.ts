@@ -9,7 +9,7 @@ import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding } from "./problem.ts";
 import { roleBits } from "./role-bits.ts";
-import type { ApiKeyAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
+import type { ApiKeyAuthenticator, CwtAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
 import { hmacKeyBytes } from "./secret-bytes.ts";
 import { type SecretKeyRef, secretKeys } from "./secret-keys.ts";
 import { type SecretOf, secretMissing } from "./secrets.ts";
@@ -52,6 +52,7 @@ export function writeAuthenticators(
     view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
     view.setInt32(abi.AUTH_TYP, -1, true);
     const path = ["authenticators", index];
+    if (authenticator.type !== "api-key") writeVerifications(view, authenticator);
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
       const least = Math.max(...authenticator.algorithms.map(leastSecretBytes));
@@ -87,10 +88,13 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setUint32(abi.AUTH_FLAGS, jwt.requireExp ? 0 : abi.AUTH_EXPIRY_OPTIONAL, true);
   view.setUint32(abi.AUTH_MAX_AGE_S, Math.floor((jwt.maxAge ?? 0) / 1000), true);
   view.setUint32(abi.AUTH_MAX_LIFETIME_S, Math.floor((jwt.maxLifetime ?? 0) / 1000), true);
-  const interval = intervalUs(jwt.verifications);
+}
+
+function writeVerifications(view: DataView, { name, verifications }: JwtAuthenticator | CwtAuthenticator): void {
+  const interval = intervalUs(verifications);
   view.setFloat64(abi.AUTH_VERIFY_INTERVAL_US, interval, true);
-  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (jwt.verifications.burst - 1) * interval, true);
-  view.setBigUint64(abi.AUTH_VERIFY_SALT, nameHash(`verifications ${jwt.name}`), true); // no limit's name has a blank
+  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (verifications.burst - 1) * interval, true);
+  view.setBigUint64(abi.AUTH_VERIFY_SALT, nameHash(`verifications ${name}`), true); // no limit's name has a blank
 }
 
 /** HMAC with SHA-256, whatever is left of its tag (RFC 9053 §3.1). */

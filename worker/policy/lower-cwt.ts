@@ -5,6 +5,8 @@ import type { CwtAuthenticator } from "./schema.ts";
 const algorithmCodes: Readonly<Record<CwtAuthenticator["algorithms"][number], number>> = {
   "HMAC 256/64": abi.ALG_HMAC_256_64,
   "HMAC 256/256": abi.ALG_HMAC_256_256,
+  ES256: abi.ALG_ES256,
+  EdDSA: abi.ALG_EDDSA,
 };
 
 /** What sets a CWT's record apart; its keys are written as a JWT's. */

@@ -24,6 +24,7 @@ import {
   strict,
   text,
 } from "./schema-fields.ts";
+import { verifications } from "./schema-verifications.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 import { readOrigin, readUpstream } from "./upstream.ts";
@@ -248,20 +249,6 @@ function jwt() {
     rolesClaim: line(64, "The claim that names a caller's roles: a list of texts, or one.").min(1).default("roles"),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
   });
-}
-
-function verifications() {
-  return strict({
-    rate: text(readRate, { description: "REQUESTS/WINDOW, as in limits.", pattern: ratePattern, examples: ["50/1s"] }).prefault(
-      "50/1s",
-    ),
-    burst: z.int().min(1).max(100_000).default(100).meta({ description: "How many may come at once after a pause." }),
-  })
-    .prefault({})
-    .meta({
-      description:
-        "How many signatures one client address may have verified; a token that was verified lately costs none. HS256 is free.",
-    });
 }
 
 function apiKey() {

@@ -2,7 +2,10 @@ import type { PolicyPath } from "./problem.ts";
 import type { Authenticator, CwtAuthenticator } from "./schema.ts";
 
 /** A shared secret, and where the policy names it. */
-export type SecretKeyRef = CwtAuthenticator["keys"][number] & { at: PolicyPath };
+export type SecretKeyRef = Pick<NonNullable<CwtAuthenticator["derive"]>, "secret" | "encoding"> & {
+  kid?: string | undefined;
+  at: PolicyPath;
+};
 
 /** The secrets among an authenticator's keys, in their order; public keys are none. */
 export function secretKeys(authenticator: Authenticator, path: PolicyPath): SecretKeyRef[] {

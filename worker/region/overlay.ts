@@ -1,7 +1,8 @@
+import type { RefusedDevice } from "../db/devices.ts";
 import { type OverlayRows, readOverlay } from "../db/overlay.ts";
 import { selectOverlayGeneration } from "../db/overlay-generation.ts";
-import { FOREVER_MS } from "../db/revocations.ts";
-import { overlayBytes } from "../engine/overlay-bytes.ts";
+import { FOREVER_MS, MOST_REVOCATIONS } from "../db/revocations.ts";
+import { type OverlayRevocation, overlayBytes } from "../engine/overlay-bytes.ts";
 
 /** Revocations and grants of one generation, as the core reads them. */
 export interface Overlay {
@@ -16,12 +17,21 @@ export async function readOverlayBytes(db: D1Database, nowMs: number, known: num
   return encodeOverlay(await readOverlay(db, nowMs));
 }
 
-export function encodeOverlay({ generation, revocations, grants }: OverlayRows): Overlay {
+export function encodeOverlay({ generation, revocations, grants, devices }: OverlayRows): Overlay {
+  const timed = revocations.map((row) => ({ ...row, beforeMs: endless(row.beforeMs), expiresMs: endless(row.expiresMs) }));
   const bytes = overlayBytes(
-    revocations.map((row) => ({ ...row, beforeMs: endless(row.beforeMs), expiresMs: endless(row.expiresMs) })),
+    // What two clocks disagree on is what is about to expire: that goes last, and is what does not fit.
+    [...devices.map(refusalOf), ...timed].slice(0, MOST_REVOCATIONS),
     grants.map((row) => ({ ...row, scopes: row.scopes.split(" ") })),
   );
   return { version: generation, bytes };
+}
+
+/** A device that is retired is a principal that is revoked for ever. */
+function refusalOf({ authenticator, device, state }: RefusedDevice): OverlayRevocation {
+  const always = Number.POSITIVE_INFINITY;
+  const kind = state === "quarantined" ? "quarantine" : "principal";
+  return { kind, authenticator, subject: device, beforeMs: always, expiresMs: always };
 }
 
 function endless(ms: number): number {

@@ -1,6 +1,7 @@
 import { HTTPException } from "hono/http-exception";
 import packageJson from "../../package.json";
 import { serveAsset } from "./assets.ts";
+import { devices } from "./devices.ts";
 import { events } from "./events.ts";
 import { grants } from "./grants.ts";
 import { createHealth } from "./health.ts";
@@ -34,6 +35,7 @@ export function createSoc(now: () => number) {
     .route("/", principals)
     .route("/", principal)
     .route("/", leastPrivilege)
+    .route("/", devices)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });

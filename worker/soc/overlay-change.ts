@@ -30,10 +30,17 @@ export type Authenticator = PolicyMeta["authenticators"][number];
 
 /** The authenticator of that name in the newest policy. */
 export async function authenticatorNamed(db: D1Database, name: string): Promise<Authenticator | null> {
+  return (await newestAuthenticators(db)).find((one) => one.name === name) ?? null;
+}
+
+/** Names of the newest policy's authenticators. */
+export async function authenticatorNames(db: D1Database): Promise<string[]> {
+  return (await newestAuthenticators(db)).map(({ name }) => name);
+}
+
+async function newestAuthenticators(db: D1Database): Promise<Authenticator[]> {
   const policy = await selectNewestPolicy(db).first<PolicyRow>();
-  if (policy === null) return null;
-  const { authenticators } = JSON.parse(policy.meta) as PolicyMeta;
-  return authenticators.find((one) => one.name === name) ?? null;
+  return policy === null ? [] : (JSON.parse(policy.meta) as PolicyMeta).authenticators;
 }
 
 /** Tells every region of a change. Gives those that did not answer. */

@@ -8,6 +8,8 @@ const titles = {
   authenticator_unknown: "The policy in force has no such authenticator",
   body_too_large: "The request's body is too large",
   credential_unknown: "The authenticator has no API key of that id",
+  device_unknown: "No such device is registered or was ever seen",
+  devices_full: "As many devices are registered as there may be",
   grant_unknown: "There is no such grant",
   grants_full: "As many grants are open as there may be: take some back",
   internal_error: "The request could not be handled",
@@ -21,7 +23,7 @@ const titles = {
   revocation_mismatch: "The authenticator does not take that kind of credential",
   revocation_unknown: "There is no such revocation",
   revocations_full:
-    "As many revocations are in force as there may be: revoke everything issued before an instant instead (kind issuer)",
+    "As many revocations are in force, and devices refused, as there may be: revoke everything issued before an instant instead (kind issuer)",
   region_unknown: "There is no such region",
   region_unavailable: "The region does not answer",
   request_invalid: "The request is not what the API's description says",

@@ -32,7 +32,7 @@ authenticators: [{ name: a, type: cwt, audience: x, algorithms: [HMAC 256/256, H
   );
   const gateway = new TestGateway(newCore(), image);
   gateway.write({ credentials: [`Bearer ${base64url(fromHex(message))}`] });
-  return (gateway.core as CwtCore).mac0_verify(0, 0) === abi.REASON_NONE;
+  return (gateway.core as CwtCore).cose_verify(0, 0) === abi.REASON_NONE;
 }
 
 function read(): Vector[] | null {
