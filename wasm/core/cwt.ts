@@ -3,17 +3,19 @@
 import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
 import { macAlgorithm, macKid, macKidLength, mac0Read, mac0Verify, payload, payloadEnd } from "./cose-mac0";
+import { keyIdSet } from "./claims";
 import { cwtClaimsJudge, cwtClaimsRead } from "./cwt-claims";
-import { deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
-import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
+import { deviceId, deviceIdLength, deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
+import { authenticatorCount, authenticators, hmacKeys, image, stringAddress, stringLength } from "./image";
 import { textClear } from "./json-string";
 import { keyOf, tokenIssuerIs, tokenStart } from "./jwt";
 import { HEADER_JSON } from "./scratch";
 
 const MESSAGE: usize = HEADER_JSON + 16; // mac0Verify writes in front of it
 
-let token: usize = 0;
-let tokenEnd: usize = 0;
+/** Where the token stands that tokenType saw. */
+export let token: usize = 0;
+export let tokenEnd: usize = 0;
 
 /**
  * What kind of token a credential slot holds, by its first character: a CWT's first byte is a tag or an array's head, a
@@ -59,9 +61,13 @@ function tagJudge(record: usize): i32 {
   if ((load<u32>(record, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0) {
     const master = hmacKeys + <usize>load<i32>(record, abi.AUTH_KEYS_FIRST) * abi.HMAC_KEY_SIZE;
     if (!deviceKeyDerive(master, macKid, macKidLength)) return abi.REASON_KEY_UNKNOWN;
+    keyIdSet(deviceId, deviceIdLength);
   } else {
     const key = keyOf(record, macKid, macKidLength);
     if (key == 0) return abi.REASON_KEY_UNKNOWN;
+    const kid = load<i32>(key, abi.HMAC_KEY_KID); // the message's own is written over when the tag is checked
+    if (kid < 0) keyIdSet(0, -1);
+    else keyIdSet(stringAddress(kid), stringLength(kid));
     inner = key + abi.HMAC_KEY_INNER;
     outer = key + abi.HMAC_KEY_OUTER;
   }

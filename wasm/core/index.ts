@@ -1,6 +1,7 @@
 // What the core exports: nothing else is visible to the host. Only i32 and f64 cross; records are in memory (../abi.ts).
 export { cbor_scan } from "./cbor";
 export { cwt_verify, mac0_verify } from "./cwt";
+export { caller_check } from "./caller-check";
 export { core_boot, decide, evictions_count, settle } from "./decide";
 export { gcra_evictions, gcra_new, gcra_take } from "./gcra";
 export { hmac_sha256 } from "./hmac";
@@ -14,4 +15,5 @@ export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take,
 export { sample_list, sample_release, sample_resize, sample_take, unsampled_count } from "./samples";
 export { sha256 } from "./sha256";
 export { token_evictions, token_hits } from "./token-cache";
+export { facts_evictions, facts_hits, facts_unfit } from "./token-facts";
 export { count_request, dirty_count, latency_bucket, stats_clear } from "./stats";
