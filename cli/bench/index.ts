@@ -8,6 +8,7 @@ import { CannotRun } from "./measure/cannot-run.ts";
 import { machineFacts } from "./measure/machine.ts";
 import { machineText, resultText } from "./measure/print.ts";
 import type { Benchmark, Result } from "./measure/result.ts";
+import { repeats } from "./repeats.ts";
 import { revocation } from "./revocation.ts";
 import { route } from "./route.ts";
 import { sha256 } from "./sha256.ts";
@@ -15,7 +16,7 @@ import { size } from "./size.ts";
 import { soak } from "./soak.ts";
 import { verify } from "./verify.ts";
 
-const benchmarks: Benchmark[] = [size, verify, cached, sha256, gcra, route, gateway, revocation, soak];
+const benchmarks: Benchmark[] = [size, verify, cached, repeats, sha256, gcra, route, gateway, revocation, soak];
 const usage = `npm run bench -- [--only NAME[,NAME]] [--quick] [--json FILE]   names: ${benchmarks.map((b) => b.name).join(", ")}`;
 
 interface Choice {
