@@ -96,7 +96,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 432; // 27 MiB, initial = maximum
+export const MEMORY_PAGES = 498; // 31 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -186,8 +186,15 @@ export const REFUSED_TOKENS = TOKENS + TOKEN_ENTRIES * TOKEN_ENTRY_SIZE;
 export const REFUSED_ENTRIES = 1024; // a power of two
 export const REFUSED_ENTRY_SIZE = 32;
 
+// What was judged of tokens that return (wasm/core/token-facts.ts), and which tokens came before (token-seen.ts).
+export const FACTS = REFUSED_TOKENS + REFUSED_ENTRIES * REFUSED_ENTRY_SIZE;
+export const FACTS_ENTRIES = 8192; // a power of two
+export const FACTS_ENTRY_SIZE = 512;
+export const SEEN_TOKENS = FACTS + FACTS_ENTRIES * FACTS_ENTRY_SIZE;
+export const SEEN_BUCKETS = 8192; // a power of two; of 16 bytes
+
 // Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
-export const OVERLAY_SLOT_0 = REFUSED_TOKENS + REFUSED_ENTRIES * REFUSED_ENTRY_SIZE;
+export const OVERLAY_SLOT_0 = SEEN_TOKENS + SEEN_BUCKETS * 16;
 export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
 export const OVERLAY_BUCKET_SIZE = 32;
 export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { es256Fixture } from "./fixtures/es256-tokens.ts";
 import { floodPolicyText, verifications } from "./fixtures/flood-policy.ts";
+import { knownTokens } from "./fixtures/known-tokens.ts";
 import { type JunkClient, startJunkClient } from "./fixtures/start-junk.ts";
 import { startPicket } from "./fixtures/start-picket.ts";
 import { startUpstream } from "./fixtures/start-upstream.ts";
@@ -55,7 +55,8 @@ async function run({ quick }: RunOptions): Promise<Result> {
   const upstream = await startUpstream();
   const stops: (() => unknown)[] = [upstream.stop];
   try {
-    const { jwk, tokens } = await es256Fixture(CALLERS + 1, Date.now());
+    const { jwk, kinds } = await knownTokens(CALLERS + 1, 0, Date.now());
+    const { tokens } = kinds.ES256;
     const picket = await startPicket(upstream.url, undefined, floodPolicyText(upstream.url, jwk));
     stops.push(picket.forget, picket.stop);
     const bare = await startWorkerd({ folder: await bundleWorker("refusing"), bindings: { UPSTREAM: upstream.url } });

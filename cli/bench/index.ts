@@ -9,6 +9,7 @@ import { CannotRun } from "./measure/cannot-run.ts";
 import { machineFacts } from "./measure/machine.ts";
 import { machineText, resultText } from "./measure/print.ts";
 import type { Benchmark, Result } from "./measure/result.ts";
+import { repeats } from "./repeats.ts";
 import { revocation } from "./revocation.ts";
 import { route } from "./route.ts";
 import { sha256 } from "./sha256.ts";
@@ -17,7 +18,7 @@ import { soak } from "./soak.ts";
 import { timing } from "./timing.ts";
 import { verify } from "./verify.ts";
 
-const benchmarks: Benchmark[] = [size, verify, cached, timing, sha256, gcra, route, gateway, flood, revocation, soak];
+const benchmarks: Benchmark[] = [size, verify, cached, repeats, timing, sha256, gcra, route, gateway, flood, revocation, soak];
 const usage = `npm run bench -- [--only NAME[,NAME]] [--quick] [--json FILE]   names: ${benchmarks.map((b) => b.name).join(", ")}`;
 
 interface Choice {

@@ -9,7 +9,7 @@ import type { Setup } from "./workers/core-loops.ts";
 /** Distinct callers, each with a token of its own, that every loop goes through in turn: no contender sees a token twice in a row. */
 const CALLERS = 1024;
 
-const names = ["core", "jose", "hono/jwt", "subtle.verify", "decide", "decide+settle"] as const;
+const names = ["core", "jose", "hono/jwt", "subtle.verify", "decide", "decide+settle", "decide known"] as const;
 type Name = (typeof names)[number];
 
 const labels: Record<Name, string> = {
@@ -19,6 +19,7 @@ const labels: Record<Name, string> = {
   "subtle.verify": "crypto.subtle.verify, no parsing",
   decide: "core: whole decide",
   "decide+settle": "core: whole decide and settle",
+  "decide known": "core: whole decide, the token known",
 };
 
 export const verify: Benchmark = { name: "verify", run };
@@ -94,6 +95,7 @@ function report(us: Rounds<Name>): Result {
       "encodeInto of the Authorization value, as in the gateway. subtle.verify gets bytes that were decoded before the loop.",
       `decide writes method, path, address, network and credential, then matches the route, verifies, charges two limits, counts and samples,`,
       `for ${CALLERS} callers in turn, each with a token, address and path of its own; a report's epoch is closed every 4096 requests.`,
+      "A token counts as new each time, as the first request of a caller has it; where it is known, what was judged of it before is used.",
     ],
   };
 }

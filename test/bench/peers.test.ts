@@ -5,6 +5,7 @@ import { routeSet } from "../../cli/bench/fixtures/routes.ts";
 import { audience, deviceTokens, forge, issuer, secret, signToken, TOKEN_BYTES } from "../../cli/bench/fixtures/tokens.ts";
 import { zipfTrace } from "../../cli/bench/fixtures/zipf.ts";
 import { coreFile } from "../../cli/bench/measure/bundle.ts";
+import { coreCallerVerifier, fastJwtVerifiers } from "../../cli/bench/peers/caching-verifier.ts";
 import { decideLoop } from "../../cli/bench/peers/decide-loop.ts";
 import { BURST, coreLimiter, exactAdmissions, INTERVAL_US, peerLimiter, type Trace } from "../../cli/bench/peers/limiter.ts";
 import { coreMatcher, honoMatchers } from "../../cli/bench/peers/route-matcher.ts";
@@ -25,6 +26,23 @@ async function benchEngine(): Promise<Engine> {
   expect(engine.load(image)).toEqual({ ok: true });
   return engine;
 }
+
+describe("repeats", () => {
+  const nowMs = Date.now();
+  const [good = ""] = deviceTokens(1, nowMs);
+  const expired = signToken({ device: "device-000000", issuedSeconds: 1000, expiresSeconds: 2000 });
+
+  it("has every contender with a cache accept a token again and again, and refuse another that is much like it", async () => {
+    const verifiers = [coreCallerVerifier(await benchEngine()), ...fastJwtVerifiers({ issuer, audience, secret })];
+    expect(verifiers.length).toBe(3);
+    for (const verifier of verifiers) {
+      const check = verifier.prepare([good, good, good, forge(good), expired, good]);
+      const answers: boolean[] = [];
+      for (let i = 0; i < 6; i++) answers.push(await check(i));
+      expect([verifier.name, answers]).toEqual([verifier.name, [true, true, true, false, false, true]]);
+    }
+  });
+});
 
 describe("verify", () => {
   const nowMs = Date.now();
@@ -68,13 +86,13 @@ describe("decide", () => {
   it("allows every caller's request, with and without settling", async () => {
     const tokens = deviceTokens(16, Date.now());
     for (const settles of [false, true]) {
-      expect(decideLoop(await benchEngine(), tokens, Date.now(), settles)(10_000)).toBe(10_000);
+      expect(decideLoop(await benchEngine(), tokens, { nowMs: Date.now(), settles, known: !settles })(10_000)).toBe(10_000);
     }
   });
 
   it("refuses forged tokens", async () => {
     const tokens = deviceTokens(16, Date.now()).map(forge);
-    expect(decideLoop(await benchEngine(), tokens, Date.now(), true)(100)).toBe(0);
+    expect(decideLoop(await benchEngine(), tokens, { nowMs: Date.now(), settles: true, known: true })(100)).toBe(0);
   });
 });
 

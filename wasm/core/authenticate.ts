@@ -2,15 +2,16 @@
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import { issuedMs, tokenIdAddress, tokenIdLength } from "./claims";
 import { sign1Write } from "./cose-sign1";
-import { cwtJudge, cwtParse, tokenType } from "./cwt";
-import { cwtIssuedMs } from "./cwt-claims";
+import { cwtJudge, cwtParse, token, tokenEnd, tokenType } from "./cwt";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
-import { tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./jwt";
 import { overlayKinds } from "./overlay";
 import { overlayJudge } from "./revocations";
 import { tokenRoles } from "./roles";
+import { signatureReset } from "./token-cache";
+import { factsAre, factsKeep, factsRead, factsRecall, factsRoles } from "./token-facts";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
@@ -25,6 +26,7 @@ export function authenticate(service: i32, nowMs: f64): i32 {
   if (count == 0) return abi.REASON_NONE;
   let parsedSlot = -1;
   let parsedType = -1;
+  let isKnown = false; // there are facts about the token, and it was not parsed
   let missing = abi.REASON_CREDENTIAL_MISSING;
   for (let i = 0; i < count; i++) {
     const authenticator = refAt(first + i);
@@ -42,18 +44,23 @@ export function authenticate(service: i32, nowMs: f64): i32 {
         if (missing == abi.REASON_CREDENTIAL_MISSING) missing = abi.REASON_TOKEN_MALFORMED;
         continue;
       }
-      const reason = type == abi.AUTH_CWT ? cwtParse() : tokenParse(slot);
+      isKnown = factsRecall(token, tokenEnd, authenticator, nowMs);
+      const reason = isKnown ? abi.REASON_NONE : type == abi.AUTH_CWT ? cwtParse() : tokenParse(slot);
       if (reason != abi.REASON_NONE) return reason;
       parsedSlot = slot;
       parsedType = type;
     }
-    if (type == parsedType && tokenIssuerIs(authenticator)) return acceptToken(authenticator, auth, slot, nowMs);
+    if (type == parsedType && tokenIssuerIs(authenticator)) {
+      if (!isKnown) return acceptToken(authenticator, auth, slot, nowMs);
+      return factsAre(authenticator) ? acceptKnown(authenticator, auth, slot, nowMs) : acceptKnownElsewhere(authenticator, auth, slot, length, nowMs);
+    }
     missing = abi.REASON_ISSUER_UNKNOWN;
   }
   return missing;
 }
 
 function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
+  signatureReset();
   const isCwt = load<i32>(auth + abi.AUTH_TYPE) == abi.AUTH_CWT;
   const reason = isCwt ? cwtJudge(authenticator, nowMs) : tokenJudge(authenticator, nowMs);
   if (reason == abi.VERIFICATION_NEEDED) {
@@ -61,12 +68,30 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
     else verificationWrite(slot, authenticator);
   }
   if (reason != abi.REASON_NONE) return reason;
+  const roles = tokenRoles(auth);
+  factsKeep(auth, authenticator, roles, nowMs);
+  return acceptCaller(authenticator, auth, slot, roles, nowMs);
+}
+
+/** A token that was judged before, under this policy and to this end. */
+@inline
+function acceptKnown(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
+  factsRead(auth, nowMs);
+  return acceptCaller(authenticator, auth, slot, factsRoles(), nowMs);
+}
+
+/** A token that was judged before, for another authenticator of its issuer. */
+function acceptKnownElsewhere(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
+  const reason = tokenType(slot, length) == abi.AUTH_CWT ? cwtParse() : tokenParse(slot);
+  return reason == abi.REASON_NONE ? acceptToken(authenticator, auth, slot, nowMs) : reason;
+}
+
+/** Nothing but a revocation stands against the token that was judged. */
+function acceptCaller(authenticator: i32, auth: usize, slot: i32, roles: u32, nowMs: f64): i32 {
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
-  store<u32>(abi.VERDICT_ROLES, tokenRoles(auth));
-  if (overlayKinds == 0) return abi.REASON_NONE;
-  const issuedMs = isCwt ? cwtIssuedMs : tokenIssuedMs();
-  return overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
+  store<u32>(abi.VERDICT_ROLES, roles);
+  return overlayKinds == 0 ? abi.REASON_NONE : overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
 }
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {

@@ -37,6 +37,12 @@ export let scopesLength: i32 = 0;
 export let tokenIdAddress: usize = 0;
 export let tokenIdLength: i32 = -1;
 
+/** The `kid` by which the key was chosen, length -1 = none was named; `iat`, ms, NaN = not known; `exp`, ms, Infinity = none. */
+export let keyIdAddress: usize = 0;
+export let keyIdLength: i32 = -1;
+export let issuedMs: f64 = NaN;
+export let expiryMs: f64 = Infinity;
+
 // Claims that limits refer to: {u32 address, i32 length} by custom claim index, length -1 = absent.
 const CUSTOM: usize = memory.data(64, 16);
 
@@ -73,6 +79,16 @@ export function tokenIdSet(address: usize, length: i32): void {
   tokenIdLength = length;
 }
 
+export function keyIdSet(address: usize, length: i32): void {
+  keyIdAddress = address;
+  keyIdLength = length;
+}
+
+export function datesSet(issued: f64, expiry: f64): void {
+  issuedMs = issued;
+  expiryMs = expiry;
+}
+
 export function claimSet(index: i32, address: usize, length: i32): void {
   store<u32>(CUSTOM + (<usize>index << 3), address);
   store<i32>(CUSTOM + (<usize>index << 3), length, 4);
@@ -102,6 +118,7 @@ export function claimsJudge(authenticator: usize, nowMs: f64): i32 {
   if (audience != abi.REASON_NONE) return audience;
   if (!tokenIdRead() || !principalRead() || !scopesRead()) return abi.REASON_CLAIMS_MALFORMED;
   customRead(authenticator);
+  issuedMs = dateOf(IAT, NaN) * 1000;
   return abi.REASON_NONE;
 }
 
@@ -113,11 +130,6 @@ function tokenIdRead(): bool {
   tokenIdAddress = memberValue(member);
   tokenIdLength = memberLength(member);
   return true;
-}
-
-/** When a token that claimsJudge has let pass was issued, ms; NaN when it does not say. */
-export function tokenIssuedMs(): f64 {
-  return dateOf(IAT, NaN) * 1000;
 }
 
 /**
@@ -161,6 +173,7 @@ export function datesJudge(authenticator: usize, expires: f64, notBefore: f64, n
   if (expires <= nowS - toleranceS) return abi.REASON_TOKEN_EXPIRED;
   if (notBefore > nowS + toleranceS) return abi.REASON_TOKEN_NOT_YET_VALID;
   expiresS = expires + toleranceS;
+  expiryMs = expires * 1000;
   const maxAgeS = <f64>load<u32>(authenticator, abi.AUTH_MAX_AGE_S);
   const maxLifetimeS = <f64>load<u32>(authenticator, abi.AUTH_MAX_LIFETIME_S);
   return maxAgeS + maxLifetimeS == 0 ? abi.REASON_NONE : ageJudge(nowS, toleranceS, maxAgeS, maxLifetimeS, expires);

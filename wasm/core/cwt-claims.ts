@@ -7,7 +7,7 @@ import {
 } from "./cbor";
 import { mapRead, valueAt, valueOf } from "./cbor-map";
 import {
-  claimSet, datesJudge, isAmong, issuerAddress, issuerLength, issuerSet, principalAddress, principalLength, principalSet, scopesSet, tokenIdSet,
+  claimSet, datesJudge, datesSet, isAmong, issuerAddress, issuerLength, issuerSet, principalAddress, principalLength, principalSet, scopesSet, tokenIdSet,
 } from "./claims";
 import { deviceId, deviceIdLength } from "./device-key";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
@@ -28,12 +28,6 @@ const SCOPE: usize = 9; // RFC 9200 §8.13
 
 const ABSENT: i32 = -1;
 const MALFORMED: i32 = -2;
-
-/**
- * When a token that cwtClaimsJudge has let pass was issued, ms; NaN when it does not say, and for devices that make their tokens
- * themselves: a stolen key would write whatever date helps it past a revocation.
- */
-export let cwtIssuedMs: f64 = NaN;
 
 /** Reads the claims that fill [at, end), and `iss`, by which an authenticator claims the token; false when they are malformed. */
 export function cwtClaimsRead(at: usize, end: usize): bool {
@@ -68,7 +62,8 @@ export function cwtClaimsJudge(authenticator: usize, nowMs: f64): i32 {
   if (idLength == MALFORMED) return abi.REASON_CLAIMS_MALFORMED;
   tokenIdSet(contentAddress, idLength);
   const isDerived = (load<u32>(authenticator, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0;
-  cwtIssuedMs = isDerived || !isFinite(issued) ? NaN : issued * 1000;
+  // Not for devices that make their tokens themselves: a stolen key would write whatever date helps it past a revocation.
+  datesSet(isDerived || !isFinite(issued) ? NaN : issued * 1000, expires * 1000);
   return isDerived ? deviceRead(authenticator) : callerRead(authenticator);
 }
 

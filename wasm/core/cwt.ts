@@ -2,15 +2,15 @@
 // once, whoever is to judge it, and the first authenticator whose issuer it names judges it by cwtJudge.
 import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
-import { expiresS } from "./claims";
+import { expiresS, keyIdSet } from "./claims";
 import { mac0Verify } from "./cose-mac0";
 import {
   messageAlgorithm, messageKid, messageKidLength, messageRead, payload, payloadEnd, ROOM_IN_FRONT, SIGN1_ALGORITHMS,
 } from "./cose-message";
 import { sign1Fits, sign1Write } from "./cose-sign1";
 import { cwtClaimsJudge, cwtClaimsRead } from "./cwt-claims";
-import { deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
-import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
+import { deviceId, deviceIdLength, deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
+import { authenticatorCount, authenticators, hmacKeys, image, stringAddress, stringLength } from "./image";
 import { textClear } from "./json-string";
 import { keyOf, tokenIssuerIs, tokenStart } from "./jwt";
 import { HEADER_JSON } from "./scratch";
@@ -18,8 +18,9 @@ import { tokenDistrust, tokenRecall, tokenTrust } from "./token-cache";
 
 const MESSAGE: usize = HEADER_JSON + ROOM_IN_FRONT;
 
-let token: usize = 0;
-let tokenEnd: usize = 0;
+/** Where the token stands that tokenType saw. */
+export let token: usize = 0;
+export let tokenEnd: usize = 0;
 // The token that was parsed last: tokenType may have looked into another slot since.
 let parsed: usize = 0;
 let parsedLength: i32 = 0;
@@ -73,6 +74,7 @@ function isAllowed(record: usize): bool {
 
 function recalledJudge(record: usize, authenticator: i32, nowMs: f64): i32 {
   if (!sign1Fits()) return abi.REASON_SIGNATURE_INVALID;
+  keyIdSet(messageKid, messageKidLength);
   const reason = cwtClaimsJudge(record, nowMs);
   return reason == abi.REASON_NONE ? tokenRecall(parsed, parsedLength, authenticator, nowMs) : reason;
 }
@@ -83,9 +85,13 @@ function tagJudge(record: usize): i32 {
   if ((load<u32>(record, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0) {
     const master = hmacKeys + <usize>load<i32>(record, abi.AUTH_KEYS_FIRST) * abi.HMAC_KEY_SIZE;
     if (!deviceKeyDerive(master, messageKid, messageKidLength)) return abi.REASON_KEY_UNKNOWN;
+    keyIdSet(deviceId, deviceIdLength);
   } else {
     const key = keyOf(record, messageKid, messageKidLength);
     if (key == 0) return abi.REASON_KEY_UNKNOWN;
+    const kid = load<i32>(key, abi.HMAC_KEY_KID); // the message's own is written over when the tag is checked
+    if (kid < 0) keyIdSet(0, -1);
+    else keyIdSet(stringAddress(kid), stringLength(kid));
     inner = key + abi.HMAC_KEY_INNER;
     outer = key + abi.HMAC_KEY_OUTER;
   }

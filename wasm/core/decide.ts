@@ -15,8 +15,8 @@ import { routeMatch, routeOperation, routeService, routeUndocumented } from "./r
 import { sampleOffer, sampleRecord, samplesBoot, sampleSettle, sampleTicket } from "./samples";
 import { scopesSuffice } from "./scopes";
 import { siphash } from "./siphash";
-import { tokenCacheBoot } from "./token-cache";
 import { statsCount, statsRequests, statsSettle } from "./stats";
+import { tokenTablesBoot } from "./token-table";
 
 /** The last instant that the core counts in: far enough for anyone, and its µs plus any debt fit a cell's 55 bits. */
 const MAX_NOW_MS: f64 = 8640000000000; // 100,000 days
@@ -44,7 +44,7 @@ export function core_boot(cells: i32, samples: i32): i32 {
   if (limitTable != 0) return 3;
   limitTable = <usize>gcra_new(cells);
   if (limitTable == 0 || !samplesBoot(samples)) return 2;
-  tokenCacheBoot(abi.SCRATCH);
+  tokenTablesBoot(abi.SCRATCH);
   secretLow = load<u64>(abi.SCRATCH, 16);
   secretHigh = load<u64>(abi.SCRATCH, 24);
   overlayBoot(load<u64>(abi.SCRATCH), load<u64>(abi.SCRATCH, 8));

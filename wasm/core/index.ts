@@ -1,6 +1,7 @@
 // What the core exports: nothing else is visible to the host. Only i32 and f64 cross; records are in memory (../abi.ts).
 export { cbor_scan } from "./cbor";
 export { cose_verify, cwt_verify } from "./cwt";
+export { caller_check } from "./caller-check";
 export { core_boot, decide, evictions_count, settle } from "./decide";
 export { gcra_evictions, gcra_new, gcra_take } from "./gcra";
 export { hmac_sha256 } from "./hmac";
@@ -15,4 +16,5 @@ export { sample_list, sample_release, sample_resize, sample_take, unsampled_coun
 export { sha256 } from "./sha256";
 export { token_remember } from "./token-remember";
 export { token_evictions, token_hits } from "./token-cache";
+export { facts_evictions, facts_hits, facts_unfit } from "./token-facts";
 export { count_request, dirty_count, latency_bucket, stats_clear } from "./stats";

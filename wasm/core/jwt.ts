@@ -2,7 +2,7 @@
 // authenticator whose issuer the token names then judges it by tokenJudge, and no other is asked (RFC 8725 §3.8).
 import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
-import { claimsJudge, expiresS, issuerAddress, issuerLength, issuerRead } from "./claims";
+import { claimsJudge, expiresS, issuerAddress, issuerLength, issuerRead, keyIdSet } from "./claims";
 import { hmacVerify } from "./hmac";
 import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
 import { algorithm, headerEnd, kidAddress, kidLength, typAddress, typLength } from "./jose-header";
@@ -12,7 +12,7 @@ import { CLAIMS_JSON, CLAIMS_MEMBERS, SIGNATURE } from "./scratch";
 import { tokenDistrust, tokenRecall, tokenTrust } from "./token-cache";
 import { objectRead, partEnd } from "./token-part";
 
-export { claimAddress, claimLength, principalAddress, principalLength, scopesAddress, scopesLength, tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./claims";
+export { claimAddress, claimLength, principalAddress, principalLength, scopesAddress, scopesLength } from "./claims";
 
 const SIGNATURE_LENGTH: i32 = 32;
 
@@ -82,6 +82,7 @@ export function tokenJudge(authenticator: i32, nowMs: f64): i32 {
   const record = authenticatorRecord(authenticator);
   let reason = headerJudge(record);
   if (reason != abi.REASON_NONE) return reason;
+  keyIdSet(kidAddress, kidLength);
   if (algorithm != 1 << abi.ALG_HS256) return recalledJudge(record, authenticator, nowMs);
   reason = signatureJudge(record);
   return reason == abi.REASON_NONE ? claimsJudge(record, nowMs) : reason;

@@ -23,8 +23,9 @@ async function buildLoops({ image, tokens, ...rules }: Setup): Promise<Map<strin
   const verifiers = [coreVerifier(engine, nowMs), ...(await peerVerifiers(rules))];
   for (const verifier of verifiers) loops.set(verifier.name, verifierLoop(verifier, tokens));
   loops.set("nothing", nothingLoop);
-  loops.set("decide", decideLoop(engine, tokens, nowMs, false));
-  loops.set("decide+settle", decideLoop(engine, tokens, nowMs, true));
+  loops.set("decide", decideLoop(engine, tokens, { nowMs, settles: false, known: false }));
+  loops.set("decide+settle", decideLoop(engine, tokens, { nowMs, settles: true, known: false }));
+  loops.set("decide known", decideLoop(engine, tokens, { nowMs, settles: false, known: true }));
   return loops;
 }
 
