@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310200000009000000", // magic, ABI version, policy version
+  "504b54310300000009000000", // magic, ABI version, policy version
   "a00100005486a7ef00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a000000003000000e800000001000000f80000000300000070010000000000007001000000000000", // section directory
@@ -172,7 +172,9 @@ describe("refuses", () => {
     ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [2]],
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
-    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, -1]],
+    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, 256, -1]],
+    ["proofs without an age, or what belongs to proofs", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [16, 32, 64]],
+    ["an age without proofs", abi.SECTION_AUTHENTICATORS, abi.AUTH_PROOF_AGE_S, [1, -1]],
     ["credential slot", abi.SECTION_AUTHENTICATORS, abi.AUTH_SLOT, [abi.CREDENTIAL_SLOTS, -1]],
     ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [1 << abi.ALG_COUNT, -1]],
     ["kind", abi.SECTION_AUTHENTICATORS, abi.AUTH_KIND, [6, -1]],

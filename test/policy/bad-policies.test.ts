@@ -36,6 +36,23 @@ const cases: Case[] = [
   ["a CWT in a header of another meaning", jwt, cwt({ header: "Cookie" }), "header_reserved", `${jwt}.header`],
   ["a scope of a device that is two", jwt, cwt({ keys: undefined, derive: twoScopes }), "bad_format", `${jwt}.derive.scopes[0]`],
 
+  ["another word for DPoP", `${jwt}.dpop`, "optional", "bad_value"],
+  ["DPoP as yes or no", `${jwt}.dpop`, true, "bad_value"],
+  ["a proof's age without DPoP", `${jwt}.dpopMaxAge`, "60s", "dpop_missing"],
+  ["a nonce without DPoP", `${jwt}.dpopNonce`, true, "dpop_missing"],
+  ["a nonce as a text", jwt, cwt({ dpop: "allowed", dpopNonce: "yes" }), "wrong_type", `${jwt}.dpopNonce`],
+  ["a proof's age of a day", jwt, cwt({ dpop: "allowed", dpopMaxAge: "24h" }), "duration_out_of_range", `${jwt}.dpopMaxAge`],
+  ["bound to something else", `${jwt}.boundTo`, "ip", "bad_value"],
+  ["a CWT bound to a certificate", jwt, cwt({ boundTo: "mtls" }), "unknown_key", `${jwt}.boundTo`],
+  [
+    "DPoP for derived keys",
+    jwt,
+    cwt({ keys: undefined, derive: { secret: "env:M" }, dpop: "required" }),
+    "derive_and_dpop",
+    `${jwt}.dpop`,
+  ],
+  ["a key in the header of proofs", `${keys}.header`, "DPoP", "header_reserved"],
+
   ["no version", "picket", undefined, "missing"],
   ["another version", "picket", 2, "bad_value"],
   ["the version as a text", "picket", "1", "bad_value"],

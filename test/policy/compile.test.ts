@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "e5ebb03cdfdd1a09726728d8f7f3eca69b5a2e1fd1359acb95404b907444f43f";
+const GOLDEN = "2bf1ca70648544308628f49ca5fe2fa2ef2121611a978d76d8d2cf4fd9b258b5";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -238,7 +238,9 @@ function expectedImage(policy: Loose) {
       claims,
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
-      flags: (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0),
+      flags:
+        (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) | possessionFlags(one),
+      proofAgeS: one.dpop ? { "60s": 60, "1500ms": 1 }[(one.dpopMaxAge as "60s") ?? "60s"] : 0,
       scopes: one.derive?.scopes?.join(" ") ?? null,
       name: one.name,
     })),
@@ -250,6 +252,12 @@ function expectedImage(policy: Loose) {
       )
       .sort((a: Loose, b: Loose) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.authenticator - b.authenticator)),
   };
+}
+
+function possessionFlags({ dpop, dpopNonce, boundTo }: Loose): number {
+  const bound = boundTo === "mtls" ? abi.AUTH_MTLS : 0;
+  if (!dpop) return bound;
+  return bound | abi.AUTH_DPOP | (dpop === "required" ? abi.AUTH_DPOP_REQUIRED : 0) | (dpopNonce ? abi.AUTH_DPOP_NONCE : 0);
 }
 
 function headerOf(one: Loose): string {

@@ -13,6 +13,7 @@ const meta = {
   limits: [],
   credentialHeaders: ["authorization"],
   usesHost: false,
+  takesProofs: false,
   telemetry: { rowsPerDay: 1000, retainDays: 1 },
 };
 const secrets = [{ authenticator: 0, kid: null, key: "c2VjcmV0" }];

@@ -8,12 +8,13 @@ import { authenticators, refAt, services, stringAddress, stringLength } from "./
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 import { tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./jwt";
 import { overlayKinds } from "./overlay";
+import { possessionJudge } from "./possession";
 import { isRevoked } from "./revocations";
 import { tokenRoles } from "./roles";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
- * where it succeeds, or fails for no other reason than a revocation. A service without authenticators is public.
+ * where it succeeds, or fails for no other reason than a revocation or a missing proof of possession. A service without authenticators is public.
  *
  * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
@@ -60,9 +61,9 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
   store<u32>(abi.VERDICT_ROLES, tokenRoles(auth));
-  if (overlayKinds == 0) return abi.REASON_NONE;
   const issuedMs = isCwt ? cwtIssuedMs : tokenIssuedMs();
-  return isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs) ? abi.REASON_REVOKED : abi.REASON_NONE;
+  if (overlayKinds != 0 && isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs)) return abi.REASON_REVOKED;
+  return possessionJudge(authenticator, slot, nowMs); // last, because it may cost a verification, and uses a proof up
 }
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {

@@ -1,6 +1,7 @@
 import * as abi from "../../wasm/abi.ts";
 import { accessFindings, accessWarnings, roleFindings } from "./check-access.ts";
 import { keySourceFindings, keySourceWarnings } from "./check-keys.ts";
+import { possessionFindings } from "./check-possession.ts";
 import { type Draft, type DraftAuthenticator, type DraftLimit, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { readRate } from "./quantity.ts";
@@ -19,7 +20,7 @@ export interface Checked {
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
  * keys_missing, keys_and_derive, outside_prefix, burst_too_large, too_many_operations, too_many_limits, too_many_claims,
- * too_many_headers, and those of `accessFindings` and `roleFindings`.
+ * too_many_headers, and those of `possessionFindings`, `accessFindings` and `roleFindings`.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -32,6 +33,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.authenticators.flatMap(keyFindings),
     ...draft.authenticators.flatMap(deriveFindings),
     ...draft.authenticators.flatMap(keySourceFindings),
+    ...draft.authenticators.flatMap(possessionFindings),
     ...draft.services.flatMap(entryFindings),
     ...draft.services.flatMap(accessFindings),
     ...roleFindings(draft),

@@ -1,5 +1,6 @@
 import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
 import { burstOf } from "./lower-limits.ts";
+import { proofVerifications, takesProofs } from "./lower-possession.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
 import type { Authenticator, Service } from "./schema.ts";
 
@@ -23,14 +24,20 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       windowSeconds: limit.rate.windowSeconds,
     })),
     credentialHeaders: plan.credentialHeaders,
+    takesProofs: policy.authenticators.some(takesProofs),
     usesHost: policy.services.some(({ match }) => match.host !== undefined),
     telemetry: policy.telemetry,
   };
 }
 
-/** HS256 stays in the core. The kid that the policy gives to a key is the one that counts. */
+/** HS256 stays in the core, proofs do not. The kid that the policy gives to a key is the one that counts. */
 function verificationMeta(authenticator: Authenticator): VerificationMeta | null {
-  if (authenticator.type !== "jwt" || authenticator.algorithms.every((name) => name === "HS256")) return null;
+  const proofs = takesProofs(authenticator);
+  if (authenticator.type === "cwt" && proofs) {
+    const { count, windowSeconds } = proofVerifications.rate;
+    return { keys: [], jwks: null, rate: count, windowSeconds };
+  }
+  if (authenticator.type !== "jwt" || (!proofs && authenticator.algorithms.every((name) => name === "HS256"))) return null;
   const { keys = [], jwks = null, algorithms, verifications } = authenticator;
   const { count, windowSeconds } = verifications.rate;
   return {
@@ -47,6 +54,7 @@ function verificationMeta(authenticator: Authenticator): VerificationMeta | null
 
 function serviceMeta(plan: Plan, service: Service): ServiceMeta {
   const auths = service.auth.map((name) => plan.policy.authenticators[plan.authenticatorIndex.get(name) ?? -1]);
+  const dpop = dpopOf(auths.flatMap((one) => (one === undefined || one.type === "api-key" ? [] : [one.dpop])));
   return {
     name: service.name,
     owner: service.owner,
@@ -56,13 +64,21 @@ function serviceMeta(plan: Plan, service: Service): ServiceMeta {
     passCredential: service.passCredential,
     failMode: service.failMode,
     timeoutMs: service.timeout,
-    cors: service.cors === undefined ? null : corsMeta(service.cors),
+    cors: service.cors === undefined ? null : corsMeta(service.cors, dpop !== "none"),
     bearer: auths.some((one) => one !== undefined && slotOf(plan, one) === 0),
+    dpop,
   };
 }
 
-function corsMeta(cors: NonNullable<Service["cors"]>): CorsMeta {
-  const { origins, methods, headers, maxAge } = cors;
+function dpopOf(said: readonly ("required" | "allowed" | undefined)[]): ServiceMeta["dpop"] {
+  if (said.every((one) => one === undefined)) return "none";
+  return said.every((one) => one === "required") ? "required" : "allowed";
+}
+
+/** A page that may call a service that takes DPoP proofs may send them. */
+function corsMeta(cors: NonNullable<Service["cors"]>, takesDpop: boolean): CorsMeta {
+  const { origins, methods, maxAge } = cors;
+  const headers = takesDpop ? [...new Set([...cors.headers, "DPoP"])] : cors.headers;
   return { origins, methods, headers, maxAgeSeconds: Math.floor(maxAge / 1000) };
 }
 

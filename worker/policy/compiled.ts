@@ -30,6 +30,8 @@ export interface PolicyMeta {
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
+  /** True when an authenticator takes DPoP proofs: only then is the header read. */
+  takesProofs: boolean;
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;
@@ -65,6 +67,8 @@ export interface ServiceMeta {
   cors: CorsMeta | null;
   /** For RFC 6750's WWW-Authenticate: true when some authenticator takes a bearer token. */
   bearer: boolean;
+  /** For RFC 9449's: whether some authenticator takes DPoP proofs, or all of them take nothing else. */
+  dpop: "none" | "allowed" | "required";
 }
 
 export interface CorsMeta {

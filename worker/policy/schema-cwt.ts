@@ -2,6 +2,7 @@ import * as z from "zod";
 import { MAX_CWT_KEYS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { durationMs, line, name, scopes, strict, text } from "./schema-fields.ts";
+import { dpopFields } from "./schema-possession.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 
 /** COSE algorithms by their IANA names (RFC 9053 §3.1). */
@@ -53,5 +54,6 @@ export function cwt<Kinds extends readonly [string, ...string[]]>(kinds: Kinds) 
     kind: z.enum(kinds).default("device").meta({ description: "What these callers are." }),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
     requireExp: z.boolean().default(true).meta({ description: "Refuse tokens that never expire." }),
+    ...dpopFields(),
   });
 }
