@@ -210,6 +210,46 @@ describe("named attacks", () => {
   });
 });
 
+describe("whatever stands in the header", () => {
+  it("is no proof once a character of one is another, missing, or twice", () => {
+    const good = proofOf(path, token);
+    const change = fc.record({
+      at: fc.nat(good.length - 1),
+      cut: fc.nat(2),
+      put: fc.string({ unit: fc.constantFrom(..."AQgw09-_.,= {}\u0000é"), maxLength: 2 }),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
+        const changed = changes.reduce((text, { at, cut, put }) => text.slice(0, at) + put + text.slice(at + cut), good);
+        if (changed !== good) expect(answer(changed)).toBe(abi.REASON_PROOF_INVALID);
+      }),
+      { numRuns: 5000 },
+    );
+    expect(answer(good)).toBe(abi.REASON_NONE);
+  });
+
+  it("is read within bounds, as long, as deep and as wide as it can be", () => {
+    const part = (json: string) => Buffer.from(json).toString("base64url");
+    const escapes = `"${"\\u0041".repeat(440)}"`;
+    const members = Array.from({ length: 64 }, (_, i) => `"\\u0061${i}":1`).join();
+    const jsons = [
+      "{".repeat(3000),
+      `{"a":${"[".repeat(3000)}`,
+      `{${members}}`,
+      `{${escapes}:${escapes}}`,
+      `{"jwk":{${members}},"typ":${escapes}}`,
+      "[]",
+      '""',
+      "",
+    ];
+    const texts = jsons.flatMap((json) => [`${part(json)}.e30.AAAA`, `${part('{"typ":"dpop+jwt"}')}.${part(json)}.AAAA`]);
+    for (const text of [...texts, "A".repeat(4096), "A".repeat(4097), ".".repeat(4096), "é".repeat(2048)]) {
+      expect(answer(text)).toBe(abi.REASON_PROOF_INVALID);
+    }
+    expect(answer(proofOf(path, token))).toBe(abi.REASON_NONE);
+  });
+});
+
 describe("htu", () => {
   const named = (htu: string, more = {}) => answer(proofOf(path, token, { htu }), more);
   it.each([

@@ -229,12 +229,12 @@ describe("a CBOR Web Token (RFC 8747)", () => {
     ],
     [
       "a compressed point",
-      new Map([[1, new Map<number, unknown>([...coseKey(keys.ES256.jwk), [-3, true]])]]),
+      new Map([[1, new Map<number | string, unknown>([...coseKey(keys.ES256.jwk), [-3, true]])]]),
       abi.REASON_PROOF_INVALID,
     ],
     [
       "a private key",
-      new Map([[1, new Map<number, unknown>([...coseKey(keys.RS256.jwk), [-3, new Uint8Array(8)]])]]),
+      new Map([[1, new Map<number | string, unknown>([...coseKey(keys.RS256.jwk), [-3, new Uint8Array(8)]])]]),
       abi.REASON_PROOF_INVALID,
     ],
   ])("with %s in its cnf is refused", (_, cnf, reason) => {

@@ -61,8 +61,10 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
   store<u32>(abi.VERDICT_ROLES, tokenRoles(auth));
-  const issuedMs = isCwt ? cwtIssuedMs : tokenIssuedMs();
-  if (overlayKinds != 0 && isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs)) return abi.REASON_REVOKED;
+  if (overlayKinds != 0) {
+    const issuedMs = isCwt ? cwtIssuedMs : tokenIssuedMs();
+    if (isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs)) return abi.REASON_REVOKED;
+  }
   return possessionJudge(authenticator, slot, nowMs); // last, because it may cost a verification, and uses a proof up
 }
 
