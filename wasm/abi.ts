@@ -28,6 +28,8 @@ export const MAX_GRANTS = 1024;
 export const MAX_AUTHENTICATOR_NAME = 63;
 export const MAX_REVOKED_SUBJECT = 255; // bytes of a token id, principal or key id that is revoked
 export const MAX_GRANT_TEXT = 288; // bytes of a grant's authenticator, principal and scopes
+export const MAX_PROOF = 4096; // bytes of a DPoP header: an RSA key of 8192 bits and its signature fit
+export const MAX_ORIGIN = 272; // scheme, host and port of a request's URL
 
 // ---------------------------------------------------------------- methods
 export const METHOD_OTHER = 0;
@@ -79,6 +81,11 @@ export const REASON_OBJECT_NOT_OWNED = 29; // 403
 export const REASON_ROLE_MISSING = 30; // 403
 export const REASON_REVOKED = 31; // 401
 export const REASON_GRANT_EXPIRED = 32; // 403, the scope was granted until less than a day ago
+export const REASON_PROOF_MISSING = 33; // 401, as all to 37: the token is bound to a key, or has to be, and nothing proves possession
+export const REASON_PROOF_INVALID = 34;
+export const REASON_PROOF_REPLAYED = 35; // or there is no room to remember that it was used
+export const REASON_CERTIFICATE_MISMATCH = 36;
+export const REASON_NONCE_REQUIRED = 37; // NONCE holds the one to use
 export const REASON_DEVICE_QUARANTINED = 39; // 403
 export const REASON_TOKEN_TOO_OLD = 40; // 401
 export const REASON_LIFETIME_TOO_LONG = 41; // 401
@@ -96,7 +103,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 498; // 31 MiB, initial = maximum
+export const MEMORY_PAGES = 534; // 33 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -148,8 +155,8 @@ export const VERDICT_ROLES = VERDICT + 76; // u32 bits: the policy's roles that 
 export const VERDICT_CLEARED = 96; // each decide() starts with zeros up to here; what follows means something with VERDICT_VERIFY alone
 export const VERIFY_AUTHENTICATOR = VERDICT + 96; // i32 index; also with REASON_VERIFICATION_LIMITED
 export const VERIFY_ALGORITHM = VERDICT + 100; // i32 ALG_*
-export const VERIFY_SLOT = VERDICT + 104; // i32 credential slot
-export const VERIFY_KID = VERDICT + 108; // u32 address of UTF-8 bytes
+export const VERIFY_SLOT = VERDICT + 104; // i32 credential slot; PROOF_SLOT = the DPoP proof
+export const VERIFY_KID = VERDICT + 108; // u32 address of UTF-8 bytes; of a proof: its public key as a JWK
 export const VERIFY_KID_LENGTH = VERDICT + 112; // i32, -1 = the token names none
 export const VERIFY_INPUT = VERDICT + 116; // u32 address of the JWS signing input
 export const VERIFY_INPUT_LENGTH = VERDICT + 120; // i32
@@ -193,8 +200,25 @@ export const FACTS_ENTRY_SIZE = 512;
 export const SEEN_TOKENS = FACTS + FACTS_ENTRIES * FACTS_ENTRY_SIZE;
 export const SEEN_BUCKETS = 8192; // a power of two; of 16 bytes
 
+// Proof of possession: what the host writes beside the request, the nonce that decide() answers, room for reading a proof
+// (wasm/core/proof.ts), and the proofs that were used (wasm/core/proof-replays.ts).
+export const POSSESSION = SEEN_TOKENS + SEEN_BUCKETS * 16;
+export const PROOF_SLOT = CREDENTIAL_SLOTS; // of no credential
+export const PROOF_LENGTH = POSSESSION; // i32, 0 = no DPoP header, MAX_PROOF + 1 says "too large"
+export const ORIGIN_LENGTH = POSSESSION + 4; // i32
+export const CERTIFICATE_SHOWN = POSSESSION + 8; // i32 1 = the TLS edge has verified the client's certificate
+export const NONCE_LENGTH = POSSESSION + 12; // i32 out; 0 = there is none to hand out
+export const CERTIFICATE = POSSESSION + 16; // 32 bytes SHA-256 of the client's certificate
+export const NONCE = POSSESSION + 48; // out: base64url
+export const ORIGIN = POSSESSION + 96; // scheme://host:port, as asked for
+export const PROOF = ORIGIN + MAX_ORIGIN + 16; // the DPoP header's value
+export const PROOF_ROOM = PROOF + MAX_PROOF + 64;
+export const USED_PROOFS = POSSESSION + 0x8000;
+export const USED_PROOF_ENTRIES = 131072; // a power of two
+export const USED_PROOF_SIZE = 16;
+
 // Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
-export const OVERLAY_SLOT_0 = SEEN_TOKENS + SEEN_BUCKETS * 16;
+export const OVERLAY_SLOT_0 = USED_PROOFS + USED_PROOF_ENTRIES * USED_PROOF_SIZE;
 export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
 export const OVERLAY_BUCKET_SIZE = 32;
 export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot
@@ -344,7 +368,7 @@ export const AUTH_CLAIMS_COUNT = 44;
 export const AUTH_ROLES_CLAIM = 48; // string: the claim that names a caller's roles, -1 = none
 export const AUTH_ROLES_FIRST = 52; // refs → strings: the policy's roles by their bit, the same list for every authenticator
 export const AUTH_ROLES_COUNT = 56;
-export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL
+export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL | AUTH_POSSESSION
 export const AUTH_SCOPES = 64; // string: space-separated, the scopes of every caller with a derived key; -1 = none
 export const AUTH_NAME = 68; // string: what revocations and grants call it; keeps callers of authenticators without an issuer apart
 export const AUTH_VERIFY_INTERVAL_US = 72; // f64 integer: T of the signatures that one address may have verified by the host
@@ -353,12 +377,18 @@ export const AUTH_VERIFY_SALT = 88; // u64 hash of the authenticator's name
 export const AUTH_TYP = 96; // string, -1 = not checked: the header's typ in lower case, without "application/"
 export const AUTH_MAX_AGE_S = 100; // u32 since iat, 0 = any
 export const AUTH_MAX_LIFETIME_S = 104; // u32 from iat to exp, 0 = any
-export const AUTH_SIZE = 112;
+export const AUTH_PROOF_AGE_S = 112; // u32 since a DPoP proof's iat
+export const AUTH_SIZE = 120;
 export const AUTH_JWT = 0;
 export const AUTH_API_KEY = 1;
 export const AUTH_CWT = 2;
 export const AUTH_DERIVED = 1; // the one HMAC key is the secret from which each device's key is derived (wasm/core/device-key.ts)
 export const AUTH_EXPIRY_OPTIONAL = 2;
+export const AUTH_DPOP = 16; // takes tokens that are bound to a key, with their proofs
+export const AUTH_DPOP_REQUIRED = 32; // … and no others
+export const AUTH_DPOP_NONCE = 64; // proofs need a nonce of ours
+export const AUTH_MTLS = 128; // takes only tokens that are bound to the client's certificate
+export const AUTH_POSSESSION = 240; // all of these
 export const ALG_HS256 = 0; // the core verifies it; all others the host does, once a token
 export const ALG_HS384 = 1;
 export const ALG_HS512 = 2;

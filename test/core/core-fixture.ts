@@ -14,6 +14,7 @@ export interface TestCore extends CoreExports {
   latency_bucket(ms: number): number;
   token_verify(slot: number, authenticator: number, nowMs: number): number;
   compact_verify(slot: number, authenticator: number): number;
+  proof_verify(slot: number, authenticator: number, nowMs: number): number;
   gcra_new(cells: number): number;
   gcra_take(
     handle: number,

@@ -242,6 +242,9 @@ function exceptionFor(token: string): string | undefined {
   const parts = [message.payload, message.protectedHeader, message.unprotectedHeader].filter((part) => part.length > 0);
   if (parts.some((part) => depthOf(strictly(part)) > abi.MAX_JSON_DEPTH)) return "nested deeper than MAX_JSON_DEPTH";
   if (parts.some((part) => !areKeys(strictly(part)))) return "a key that is neither integer nor text (RFC 9052 §1.4)";
+  const claims = strictly(message.payload);
+  const cnf = claims instanceof Map ? claims.get(8) : undefined;
+  if (cnf !== undefined && !(cnf instanceof Map)) return "a cnf that is no map (RFC 8747 §3.1)";
   const bytes = Buffer.from(token, "base64url");
   const front = bytes[0] === 0xd8 ? 3 : bytes[0] === 0xd1 || bytes[0] === 0xd2 ? 1 : 0;
   const again = cbor(strictly(bytes.subarray(front)));

@@ -84,6 +84,7 @@ async function makeTokens(): Promise<string[]> {
       ]),
     ),
     hs({ ...one, sub: "u1", exp: startS + 60, iat: startS, jti: "bad" }).slice(0, -4),
+    hs({ ...one, sub: "u9", exp: startS + 600, cnf: { jkt: "A".repeat(43) } }), // bound: refused each time without a proof
   ];
 }
 
@@ -179,7 +180,7 @@ type Step =
 
 const ask: fc.Arbitrary<Step> = fc.record({
   do: fc.constant("ask" as const),
-  token: fc.nat({ max: 10 }),
+  token: fc.nat({ max: 11 }),
   path: fc.constantFrom(...paths),
   times: fc.integer({ min: 1, max: 4 }),
   afterMs: fc.constantFrom(0, 0, 0, 1, 499, 500, 1000, 2000, 4999, 19_999, 20_000, 39_000, 299_999, -1, -1000, -20_000, 0.5),
@@ -247,6 +248,13 @@ describe("facts about tokens", () => {
       }
     }
     expect(gateway.facts.facts_hits()).toBe(1);
+  });
+
+  it("are not kept of a token that is bound to a key: each request has to prove it", () => {
+    const gateway = new Gateway();
+    const bound = tokens.at(-1) ?? "";
+    const reasons = Array.from({ length: 5 }, () => reasonOf(gateway, bound));
+    expect(new Set(reasons)).toEqual(new Set([abi.REASON_PROOF_MISSING]));
   });
 
   it("hold until the token expires, and no longer than its signature is trusted", () => {

@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "b1d15e397eaa640263aa9bb735285f0fbe6c04ab591ca7605dbf81a9da36a49b";
+const GOLDEN = "c917105d2cc2e0357b888291dc500e4beb41060242f656b24ef16a1e6407c076";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -270,7 +270,9 @@ function expectedImage(policy: Loose) {
       claims,
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
-      flags: (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0),
+      flags:
+        (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) | possessionFlags(one),
+      proofAgeS: one.dpop ? { "60s": 60, "1500ms": 1 }[(one.dpopMaxAge as "60s") ?? "60s"] : 0,
       scopes: one.derive?.scopes?.join(" ") ?? null,
       name: one.name,
     })),
@@ -282,6 +284,12 @@ function expectedImage(policy: Loose) {
       )
       .sort((a: Loose, b: Loose) => (a.digest < b.digest ? -1 : a.digest > b.digest ? 1 : a.authenticator - b.authenticator)),
   };
+}
+
+function possessionFlags({ dpop, dpopNonce, boundTo }: Loose): number {
+  const bound = boundTo === "mtls" ? abi.AUTH_MTLS : 0;
+  if (!dpop) return bound;
+  return bound | abi.AUTH_DPOP | (dpop === "required" ? abi.AUTH_DPOP_REQUIRED : 0) | (dpopNonce ? abi.AUTH_DPOP_NONCE : 0);
 }
 
 function headerOf(one: Loose): string {

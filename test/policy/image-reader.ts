@@ -63,6 +63,7 @@ export interface ReadAuthenticator {
   keys: { kid: string | null; inner: string; outer: string }[];
   kind: number;
   toleranceS: number;
+  proofAgeS: number;
   claims: string[];
   roles: string[];
   rolesClaim: string | null;
@@ -151,6 +152,7 @@ export function readImage(image: Uint8Array): ReadImage {
     keys: keys.slice(u32(at + abi.AUTH_KEYS_FIRST), u32(at + abi.AUTH_KEYS_FIRST) + u32(at + abi.AUTH_KEYS_COUNT)),
     kind: u32(at + abi.AUTH_KIND),
     toleranceS: u32(at + abi.AUTH_TOLERANCE_S),
+    proofAgeS: u32(at + abi.AUTH_PROOF_AGE_S),
     claims: strings(u32(at + abi.AUTH_CLAIMS_FIRST), u32(at + abi.AUTH_CLAIMS_COUNT)).map((claim, i) =>
       u32(at + abi.AUTH_TYPE) === abi.AUTH_CWT
         ? claimName(bytesOf(refs(u32(at + abi.AUTH_CLAIMS_FIRST) + i, 1)[0] ?? -1))

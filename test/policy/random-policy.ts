@@ -29,7 +29,15 @@ const limit = fc.record({
   strict: maybe(fc.boolean()),
 });
 
-const jwt = fc.record({
+const proofs = fc.option(
+  fc.record({
+    dpop: fc.constantFrom("required", "allowed"),
+    dpopMaxAge: maybe(fc.constantFrom("60s", "1500ms")),
+    dpopNonce: maybe(fc.boolean()),
+  }),
+  { nil: {} },
+);
+const plainJwt = fc.record({
   type: fc.constant("jwt"),
   issuer: fc.constantFrom("https://id.example", "urn:é"),
   audience: fc.oneof(fc.constant("one"), fc.constant(["one", "two"])),
@@ -39,7 +47,9 @@ const jwt = fc.record({
   kind: maybe(fc.constantFrom(...kinds)),
   rolesClaim: maybe(fc.constantFrom("groups", "https://example/roles")),
   clockTolerance: maybe(fc.constantFrom("0s", "30s", "1500ms", "5m")),
+  boundTo: maybe(fc.constant("mtls")),
 });
+const jwt = fc.tuple(plainJwt, proofs).map(([one, more]) => ({ ...one, ...more }));
 
 const roleNames = ["admin", "Ops team", "é"];
 const roleScopes = fc.record(
@@ -76,7 +86,10 @@ const cwt = fc
     kind: maybe(fc.constantFrom(...kinds)),
     clockTolerance: maybe(fc.constantFrom("0s", "1500ms")),
     requireExp: maybe(fc.boolean()),
-    how: fc.oneof(cwtKeys, cwtDerive, cwtSignatures),
+    how: fc.oneof(
+      fc.tuple(fc.oneof(cwtKeys, cwtSignatures), proofs).map(([one, more]) => ({ ...one, ...more })),
+      cwtDerive,
+    ),
   })
   .map(({ how, ...rest }) => ({ ...rest, ...how }));
 

@@ -16,6 +16,7 @@ const meta = {
   keyHeaders: [],
   credentialHeaders: ["authorization"],
   usesHost: false,
+  takesProofs: false,
   telemetry: { rowsPerDay: 1000, retainDays: 1 },
 };
 const secrets = [{ authenticator: 0, kid: null, key: "c2VjcmV0" }];

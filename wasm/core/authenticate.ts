@@ -3,11 +3,13 @@
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
 import { issuedMs, tokenIdAddress, tokenIdLength } from "./claims";
+import { confirmation, confirmationSet } from "./confirmation";
 import { sign1Write } from "./cose-sign1";
 import { cwtJudge, cwtParse, token, tokenEnd, tokenType } from "./cwt";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 import { overlayKinds } from "./overlay";
+import { possessionJudge } from "./possession";
 import { overlayJudge } from "./revocations";
 import { tokenRoles } from "./roles";
 import { signatureReset } from "./token-cache";
@@ -15,7 +17,8 @@ import { factsAre, factsKeep, factsRead, factsRecall, factsRoles } from "./token
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
- * where it succeeds, or fails for no other reason than a revocation or quarantine. A service without authenticators is public.
+ * where it succeeds, or fails for no other reason than a revocation, a quarantine or a missing proof of possession. A service
+ * without authenticators is public.
  *
  * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
@@ -69,7 +72,7 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
   }
   if (reason != abi.REASON_NONE) return reason;
   const roles = tokenRoles(auth);
-  factsKeep(auth, authenticator, roles, nowMs);
+  if (confirmation == 0) factsKeep(auth, authenticator, roles, nowMs); // what a bound token is bound to is no part of the facts
   return acceptCaller(authenticator, auth, slot, roles, nowMs);
 }
 
@@ -77,6 +80,7 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
 @inline
 function acceptKnown(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i32 {
   factsRead(auth, nowMs);
+  confirmationSet(0);
   return acceptCaller(authenticator, auth, slot, factsRoles(), nowMs);
 }
 
@@ -91,7 +95,9 @@ function acceptCaller(authenticator: i32, auth: usize, slot: i32, roles: u32, no
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
   store<u32>(abi.VERDICT_ROLES, roles);
-  return overlayKinds == 0 ? abi.REASON_NONE : overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
+  const reason = overlayKinds == 0 ? abi.REASON_NONE : overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
+  if (reason != abi.REASON_NONE) return reason;
+  return possessionJudge(authenticator, slot, nowMs); // last, because it may cost a verification, and uses a proof up
 }
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {

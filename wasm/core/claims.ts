@@ -1,5 +1,6 @@
 // A token's claims (RFC 7519 §4.1), read from the table of members that json-object.ts made.
 import * as abi from "../abi";
+import { confirmationRead } from "./confirmation";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
 import { refAt, stringAddress, stringLength } from "./image";
 import { itemAddress, itemIsText, itemLength, nextItem } from "./json-array";
@@ -116,7 +117,7 @@ export function claimsJudge(authenticator: usize, nowMs: f64): i32 {
   if (times != abi.REASON_NONE) return times;
   const audience = audienceJudge(authenticator);
   if (audience != abi.REASON_NONE) return audience;
-  if (!tokenIdRead() || !principalRead() || !scopesRead()) return abi.REASON_CLAIMS_MALFORMED;
+  if (!tokenIdRead() || !principalRead() || !scopesRead() || !confirmationRead(CLAIMS_MEMBERS)) return abi.REASON_CLAIMS_MALFORMED;
   customRead(authenticator);
   issuedMs = dateOf(IAT, NaN) * 1000;
   return abi.REASON_NONE;

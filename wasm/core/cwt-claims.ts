@@ -9,6 +9,7 @@ import { mapRead, valueAt, valueOf } from "./cbor-map";
 import {
   claimSet, datesJudge, datesSet, isAmong, issuerAddress, issuerLength, issuerSet, principalAddress, principalLength, principalSet, scopesSet, tokenIdSet,
 } from "./claims";
+import { cwtConfirmationRead } from "./cwt-confirmation";
 import { deviceId, deviceIdLength } from "./device-key";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
 import { refAt, stringAddress, stringLength } from "./image";
@@ -61,6 +62,7 @@ export function cwtClaimsJudge(authenticator: usize, nowMs: f64): i32 {
   const idLength = textOf(CTI, BYTES);
   if (idLength == MALFORMED) return abi.REASON_CLAIMS_MALFORMED;
   tokenIdSet(contentAddress, idLength);
+  if (!cwtConfirmationRead(CLAIMS_MEMBERS)) return abi.REASON_CLAIMS_MALFORMED;
   const isDerived = (load<u32>(authenticator, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0;
   // Not for devices that make their tokens themselves: a stolen key would write whatever date helps it past a revocation.
   datesSet(isDerived || !isFinite(issued) ? NaN : issued * 1000, expires * 1000);

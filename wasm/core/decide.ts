@@ -15,6 +15,8 @@ import { routeMatch, routeOperation, routeService, routeUndocumented } from "./r
 import { sampleOffer, sampleRecord, samplesBoot, sampleSettle, sampleTicket } from "./samples";
 import { scopesSuffice } from "./scopes";
 import { siphash } from "./siphash";
+import { proofBoot } from "./proof";
+import { PROOF_ROOM_END } from "./scratch";
 import { statsCount, statsRequests, statsSettle } from "./stats";
 import { tokenTablesBoot } from "./token-table";
 
@@ -40,11 +42,12 @@ let shadow: bool = false;
  * @returns 0, 1 = the constants of this module do not fit below STATIC_END, 2 = bad numbers or not enough room, 3 = twice
  */
 export function core_boot(cells: i32, samples: i32): i32 {
-  if (__heap_base > <usize>abi.STATIC_END) return 1;
+  if (__heap_base > <usize>abi.STATIC_END || PROOF_ROOM_END > <usize>abi.USED_PROOFS) return 1;
   if (limitTable != 0) return 3;
   limitTable = <usize>gcra_new(cells);
   if (limitTable == 0 || !samplesBoot(samples)) return 2;
   tokenTablesBoot(abi.SCRATCH);
+  proofBoot(abi.SCRATCH);
   secretLow = load<u64>(abi.SCRATCH, 16);
   secretHigh = load<u64>(abi.SCRATCH, 24);
   overlayBoot(load<u64>(abi.SCRATCH), load<u64>(abi.SCRATCH, 8));
@@ -84,6 +87,7 @@ function clearVerdict(): void {
   store<i32>(abi.VERDICT_AUTHENTICATOR, -1);
   store<i32>(abi.VERDICT_SLOT, -1);
   store<i32>(abi.VERDICT_LIMIT, -1);
+  store<i32>(abi.NONCE_LENGTH, 0);
 }
 
 /** REASON_NONE, or why the request is refused or, with `shadow`, would be; or VERIFICATION_NEEDED. */

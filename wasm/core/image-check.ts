@@ -342,7 +342,7 @@ function checkAuthenticators(): i32 {
       load<u32>(at + abi.AUTH_TOLERANCE_S) > 86400 ||
       claims > <u32>abi.MAX_CUSTOM_CLAIMS ||
       load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES ||
-      flags > <u32>(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL) ||
+      !isPossession(at, flags) ||
       (load<u32>(at + abi.AUTH_TYPE) != abi.AUTH_API_KEY && !isRate(at + abi.AUTH_VERIFY_INTERVAL_US)) ||
       ((flags & abi.AUTH_DERIVED) != 0 && !isDerivable(at))
     ) return abi.LOAD_BAD_VALUE;
@@ -359,6 +359,14 @@ function checkAuthenticators(): i32 {
     ) return abi.LOAD_BAD_REFERENCE;
   }
   return abi.LOAD_OK;
+}
+
+/** Known flags that agree, and a proof's age that keeps dates whole numbers of 32 bits. */
+function isPossession(at: usize, flags: u32): bool {
+  if ((flags & ~(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL | abi.AUTH_POSSESSION)) != 0) return false;
+  const age = load<u32>(at + abi.AUTH_PROOF_AGE_S);
+  if ((flags & abi.AUTH_DPOP) == 0) return age == 0 && (flags & (abi.AUTH_DPOP_REQUIRED | abi.AUTH_DPOP_NONCE)) == 0;
+  return age >= 1 && age <= 86400;
 }
 
 function checkHmacKeys(): i32 {

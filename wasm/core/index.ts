@@ -10,6 +10,8 @@ export { json_scan } from "./json";
 export { compact_verify, token_verify } from "./jwt";
 export { overlay_load } from "./overlay";
 export { path_normalize } from "./path";
+export { proof_remember, proof_verify } from "./proof";
+export { proofs_unkept } from "./proof-replays";
 export { route_match } from "./route";
 export { sampler_list, sampler_new, sampler_offer, sampler_resize, sampler_take, sampler_threshold } from "./sampler";
 export { sample_list, sample_release, sample_resize, sample_take, unsampled_count } from "./samples";

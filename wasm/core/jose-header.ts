@@ -79,7 +79,7 @@ function headerRead(): bool {
   return true;
 }
 
-function algorithmNamed(name: u64): u32 {
+export function algorithmNamed(name: u64): u32 {
   for (let i = 0; i < abi.ALG_COUNT; i++) if (load<u64>(NAMES + (<usize>i << 3)) == name) return 1 << i;
   return 0;
 }

@@ -24,7 +24,7 @@ let tokenLength: i32 = 0; // of the whole token, signature and dots included
 /**
  * Reads the token of a credential slot. What it says stands in SCRATCH until the next call.
  *
- * @returns REASON_NONE; REASON_CREDENTIAL_MISSING when the slot is empty or not of the Bearer scheme;
+ * @returns REASON_NONE; REASON_CREDENTIAL_MISSING when the slot is empty or of another scheme than Bearer and DPoP;
  * REASON_CREDENTIAL_TOO_LARGE; REASON_TOKEN_MALFORMED (parts, base64url, header); REASON_CLAIMS_MALFORMED
  */
 export function tokenParse(slot: i32): i32 {
@@ -47,15 +47,25 @@ export function tokenParse(slot: i32): i32 {
   return abi.REASON_NONE;
 }
 
+export const SCHEME_NONE: i32 = 0; // a bare token
+export const SCHEME_BEARER: i32 = 1;
+export const SCHEME_DPOP: i32 = 2; // RFC 9449 §7.1
+
+/** How the token that tokenStart found last was sent. */
+export let tokenScheme: i32 = SCHEME_NONE;
+
 /**
  * Where the token starts, 0 when it is of another scheme. The scheme's case does not matter (RFC 9110 §11.1); a header
  * other than Authorization may carry the bare token.
  */
 @inline
 export function tokenStart(at: usize, slot: i32): usize {
-  const isBearer = (load<u32>(at) | 0x20202020) == 0x72616562 && (load<u16>(at, 4) | 0x2020) == 0x7265 && load<u8>(at, 6) == 0x20;
-  if (!isBearer) return slot == 0 ? 0 : at;
-  at += 7;
+  const word = load<u32>(at) | 0x20202020;
+  tokenScheme = SCHEME_NONE;
+  if (word == 0x72616562 && (load<u16>(at, 4) | 0x2020) == 0x7265 && load<u8>(at, 6) == 0x20) tokenScheme = SCHEME_BEARER;
+  else if (word == 0x706f7064 && load<u8>(at, 4) == 0x20) tokenScheme = SCHEME_DPOP;
+  else return slot == 0 ? 0 : at;
+  at += tokenScheme == SCHEME_BEARER ? 7 : 5;
   while (load<u8>(at) == 0x20) at++;
   return at;
 }

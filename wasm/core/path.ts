@@ -117,7 +117,7 @@ function hexValue(c: u32): u32 {
   return c - 0x61 < 6 ? c - 0x57 : 256;
 }
 
-function hexDigit(value: u32): u32 {
+export function hexDigit(value: u32): u32 {
   return value < 10 ? 0x30 + value : 0x37 + value;
 }
 
@@ -130,7 +130,7 @@ function writeEscape(out: usize, c: u32): usize {
 }
 
 /** RFC 3986 §2.3. */
-function isUnreserved(c: u32): bool {
+export function isUnreserved(c: u32): bool {
   return (c | 0x20) - 0x61 < 26 || c - 0x30 < 10 || c == 0x2d || c == DOT || c == 0x5f || c == 0x7e;
 }
 

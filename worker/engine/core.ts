@@ -27,6 +27,8 @@ export interface CoreExports {
   unsampled_count(): number;
   evictions_count(): number;
   token_remember(slot: number, authenticator: number, found: number, nowMs: number): number;
+  proof_remember(found: number): void;
+  proofs_unkept(): number;
   token_hits(): number;
   token_evictions(): number;
 }

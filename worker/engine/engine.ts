@@ -93,14 +93,15 @@ export class Engine {
   }
 
   /**
-   * Remembers what was found of a token's signature, for the decide() that follows. The request must have been written
+   * Remembers what was found of a token's or a DPoP proof's signature, for the decide() that follows. The request must have been written
    * anew, and the policy in force be the one under which VERDICT_VERIFY was answered: `authenticator` is its index.
    *
    * @param found REASON_NONE = the signature is good, else why it is not
    */
   remember(slot: number, authenticator: number, found: number, nowMs: number): void {
     try {
-      this.#core.token_remember(slot, authenticator, found, nowMs);
+      if (slot === abi.PROOF_SLOT) this.#core.proof_remember(found);
+      else this.#core.token_remember(slot, authenticator, found, nowMs);
     } catch {
       this.#replace();
     }

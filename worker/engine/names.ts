@@ -40,6 +40,11 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_KEYS_UNAVAILABLE] = "keys_unavailable";
   names[abi.REASON_REVOKED] = "revoked";
   names[abi.REASON_GRANT_EXPIRED] = "grant_expired";
+  names[abi.REASON_PROOF_MISSING] = "proof_missing";
+  names[abi.REASON_PROOF_INVALID] = "proof_invalid";
+  names[abi.REASON_PROOF_REPLAYED] = "proof_replayed";
+  names[abi.REASON_CERTIFICATE_MISMATCH] = "certificate_mismatch";
+  names[abi.REASON_NONCE_REQUIRED] = "nonce_required";
   return names;
 })();
 

@@ -23,6 +23,9 @@ export class RequestRecord {
   readonly #address: Uint8Array;
   readonly #credentials: Uint8Array[] = [];
   readonly #keyHeaders: Uint8Array[] = [];
+  readonly #proof: Uint8Array;
+  readonly #origin: Uint8Array;
+  readonly #certificate: Uint8Array;
 
   constructor(memory: WebAssembly.Memory) {
     const { buffer } = memory;
@@ -30,6 +33,9 @@ export class RequestRecord {
     this.#path = new Uint8Array(buffer, abi.PATH, abi.MAX_PATH);
     this.#host = new Uint8Array(buffer, abi.HOST, abi.MAX_HOST);
     this.#address = new Uint8Array(buffer, abi.ADDRESS, abi.MAX_ADDRESS);
+    this.#proof = new Uint8Array(buffer, abi.PROOF, abi.MAX_PROOF);
+    this.#origin = new Uint8Array(buffer, abi.ORIGIN, abi.MAX_ORIGIN);
+    this.#certificate = new Uint8Array(buffer, abi.CERTIFICATE, 32);
     for (let slot = 0; slot < abi.CREDENTIAL_SLOTS; slot++) {
       this.#credentials.push(new Uint8Array(buffer, abi.CREDENTIALS + slot * abi.CREDENTIAL_SIZE, abi.MAX_TOKEN));
     }
@@ -69,6 +75,24 @@ export class RequestRecord {
     const view = this.#keyHeaders[slot];
     const length = value === null || view === undefined ? 0 : write(value, view);
     this.#ints[(abi.REQUEST_HEADER_LENGTHS >> 2) + slot] = length > abi.MAX_KEY_HEADER ? 0 : length;
+  }
+
+  /**
+   * The DPoP header, and the scheme and host of the request that it is to be about.
+   *
+   * @param value null = there is none
+   */
+  proof(value: string | null, proto: string, host: string): void {
+    this.#ints[abi.PROOF_LENGTH >> 2] = value === null ? 0 : write(value, this.#proof);
+    if (value !== null) this.#ints[abi.ORIGIN_LENGTH >> 2] = write(`${proto}://${host}`, this.#origin);
+  }
+
+  /** @param sha256 of the client's certificate, 64 hex digits; null = it has shown none that was found good */
+  certificate(sha256: string | null): void {
+    const isShown = sha256 !== null && /^[0-9a-f]{64}$/i.test(sha256);
+    this.#ints[abi.CERTIFICATE_SHOWN >> 2] = isShown ? 1 : 0;
+    if (!isShown) return;
+    for (let i = 0; i < 32; i++) this.#certificate[i] = Number.parseInt(sha256.slice(2 * i, 2 * i + 2), 16);
   }
 
   network(asn: number, country: string, colo: string): void {

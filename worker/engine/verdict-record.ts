@@ -41,6 +41,15 @@ export class VerdictRecord {
   get verifyAuthenticator(): number {
     return this.#int(abi.VERIFY_AUTHENTICATOR);
   }
+  /** Credential slot, or PROOF_SLOT, whose signature the host is to verify; after VERDICT_VERIFY. */
+  get verifySlot(): number {
+    return this.#int(abi.VERIFY_SLOT);
+  }
+  /** The nonce that the caller's next DPoP proof is to hold; "" = it has a good one, or needs none. */
+  get nonce(): string {
+    const length = this.#int(abi.NONCE_LENGTH);
+    return length === 0 ? "" : utf8.decode(this.#bytes.subarray(abi.NONCE, abi.NONCE + length));
+  }
   /** Authenticated caller; "" on public services. */
   get principal(): string {
     return this.#text(abi.VERDICT_PRINCIPAL);

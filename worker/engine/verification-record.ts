@@ -4,11 +4,11 @@ import * as abi from "../../wasm/abi.ts";
 export interface Verification {
   /** Index in the image in force. */
   authenticator: number;
-  /** Credential slot that the token stands in. */
+  /** Credential slot that the token stands in; PROOF_SLOT = it is a DPoP proof's signature. */
   slot: number;
   /** ALG_* */
   algorithm: number;
-  /** null = the token names none. */
+  /** null = the token names none. Of a proof: its public key as a JWK. */
   kid: string | null;
   /** JWS signing input (RFC 7515 §5.2). */
   input: Uint8Array<ArrayBuffer>;

@@ -9,9 +9,16 @@ export function clientAddress(headers: Headers): string | null {
   return address !== null && /^[0-9a-fA-F:.]{2,45}$/.test(address) ? address : null;
 }
 
-/** Country, network and data centre from request.cf; without one (not on Cloudflare) only the country header. */
+/** Country, network, data centre and client certificate from request.cf; without one (not on Cloudflare) only the country header. */
 export function writeNetwork(record: RequestRecord, request: Request): void {
   const cf = request.cf as IncomingRequestCfProperties | undefined;
+  record.certificate(certificateOf(cf?.tlsClientAuth));
   if (cf?.country === undefined) record.network(0, request.headers.get("cf-ipcountry") ?? "", "");
   else record.network(cf.asn ?? 0, cf.country ?? "", cf.colo ?? "");
+}
+
+/** SHA-256, in hex, of the certificate that the client has shown; null where Cloudflare did not find it good (RFC 8705 §3). */
+function certificateOf(auth: IncomingRequestCfProperties["tlsClientAuth"] | undefined): string | null {
+  if (auth?.certPresented !== "1" || auth.certVerified !== "SUCCESS" || auth.certRevoked === "1") return null;
+  return auth.certFingerprintSHA256;
 }

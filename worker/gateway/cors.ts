@@ -1,5 +1,8 @@
 import type { CorsMeta } from "../policy/compiled.ts";
 
+/** What a page may read beside the headers that it always may; the last two tell a DPoP client what to do (RFC 9449 §8). */
+const exposed = "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy, WWW-Authenticate, DPoP-Nonce";
+
 /** True for a CORS preflight (Fetch standard §3.2.2): browsers send it without credentials. */
 export function isPreflight(request: Request): boolean {
   return (
@@ -26,7 +29,7 @@ export function allowOrigin(headers: Headers, cors: CorsMeta, origin: string | n
   headers.append("Vary", "Origin");
   if (origin === null || !allows(cors, origin)) return;
   headers.set("Access-Control-Allow-Origin", origin);
-  headers.set("Access-Control-Expose-Headers", "X-Request-Id, Retry-After, RateLimit, RateLimit-Policy");
+  headers.set("Access-Control-Expose-Headers", exposed);
 }
 
 function allows(cors: CorsMeta, origin: string): boolean {

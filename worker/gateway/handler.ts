@@ -10,7 +10,7 @@ import type { Isolate, RegionLink } from "./isolate.ts";
 import { type LimitState, limitHeaders, refuse, statusOf } from "./problem.ts";
 import { upstreamHeaders } from "./upstream-headers.ts";
 import { type UrlParts, urlParts } from "./url-parts.ts";
-import { decideAgain, type Verified, verifyAsked } from "./verify-asked.ts";
+import { decideAgain, isFound, type Verified, verifyAsked } from "./verify-asked.ts";
 
 export interface GatewayContext {
   isolate: Isolate;
@@ -31,6 +31,8 @@ interface Decision {
   requestId: string;
   service: ServiceMeta | null;
   address: string | null;
+  /** What the caller's next DPoP proof is to hold; "" = nothing new. */
+  nonce: string;
 }
 
 /** The life of a gateway request: decide, then refuse or forward, then settle. Never throws for anything a caller sends. */
@@ -46,13 +48,13 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   writeRequest(isolate, meta, request, url, address);
   let verdict = isolate.engine.decide(startMs);
   isolate.scheduleReport(context.execution, context.link, startMs);
-  // Once; and once more for each policy that came into force meanwhile.
-  let verified: Verified | null = null;
-  while (verdict === abi.VERDICT_VERIFY && verified?.policy !== isolate.policy) {
-    verified = await verifyAsked(isolate, context.execution);
+  // Once for each signature; and once more for each policy that came into force meanwhile.
+  const found: Verified[] = [];
+  while (verdict === abi.VERDICT_VERIFY && !isFound(isolate, found)) {
+    found.push(await verifyAsked(isolate, context.execution));
     meta = isolate.meta ?? meta;
     writeRequest(isolate, meta, request, url, address);
-    verdict = decideAgain(isolate, verified, Date.now());
+    verdict = decideAgain(isolate, found, Date.now());
   }
   if (verdict === FAULT) return handleFault(request, context, meta, url, address);
 
@@ -70,6 +72,7 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   const forwarded = await forward(service, bindingOf(service, context), request, target, headers);
   if (!forwarded.ok) return failed(request, context, decision, forwarded.reason);
   const response = relay(forwarded.response, decision.requestId);
+  if (decision.nonce !== "") response.headers.set("DPoP-Nonce", decision.nonce);
   settle(context, decision, response.status, 0, sizeOf(request.headers), sizeOf(response.headers));
   if (limit !== null) limitHeaders(response.headers, limit);
   if (service.cors !== null) allowOrigin(response.headers, service.cors, request.headers.get("origin"));
@@ -85,6 +88,7 @@ function writeRequest(isolate: Isolate, meta: PolicyMeta, request: Request, url:
   writeNetwork(record, request);
   for (const [slot, name] of meta.credentialHeaders.entries()) record.credential(slot, request.headers.get(name));
   for (const [slot, name] of meta.keyHeaders.entries()) record.keyHeader(slot, request.headers.get(name));
+  if (meta.takesProofs) record.proof(request.headers.get("dpop"), url.proto, url.host);
 }
 
 function flagsOf(request: Request): number {
@@ -108,6 +112,7 @@ function decisionOf(record: VerdictRecord, meta: PolicyMeta, startMs: number, ad
     requestId: record.eventId,
     service: meta.services[record.service] ?? null,
     address,
+    nonce: meta.takesProofs ? record.nonce : "",
   };
 }
 
@@ -120,19 +125,23 @@ function headersFor(request: Request, decision: Decision, service: ServiceMeta, 
     requestId: decision.requestId,
     principal: record.principal,
     scopes: effectiveScopes(record.scopes, record.roles, decision.meta.roles),
-    credentials: takeOff ? decision.meta.credentialHeaders : [],
+    credentials: takeOff ? judgedHeaders(decision.meta) : [],
   });
 }
 
+function judgedHeaders({ credentialHeaders, takesProofs }: PolicyMeta): readonly string[] {
+  return takesProofs ? [...credentialHeaders, "dpop"] : credentialHeaders;
+}
+
 function refuseDecided(request: Request, context: GatewayContext, decision: Decision, record: VerdictRecord): Response {
-  const { reason, requestId, service, meta, operation } = decision;
+  const { reason, requestId, service, meta, operation, nonce } = decision;
   const limit =
     reason === abi.REASON_RATE_LIMITED
       ? limitOf(record, meta)
       : reason === abi.REASON_VERIFICATION_LIMITED
         ? verificationLimitOf(record, meta)
         : null;
-  const response = refuse({ reason, requestId, service, scopes: meta.operations[operation]?.scopes ?? [], limit });
+  const response = refuse({ reason, requestId, service, scopes: meta.operations[operation]?.scopes ?? [], limit, nonce });
   settleOwn(context, decision, response.status);
   return withCors(response, request, service);
 }

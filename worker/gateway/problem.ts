@@ -1,6 +1,6 @@
 import * as abi from "../../wasm/abi.ts";
 import { reasonNames } from "../engine/names.ts";
-import type { ServiceMeta } from "../policy/compiled.ts";
+import { type Challenged, challenge } from "./challenge.ts";
 
 interface Kind {
   status: number;
@@ -25,6 +25,11 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_OBJECT_NOT_OWNED, { status: 403, title: "The object is not the caller's own" }],
   [abi.REASON_DEVICE_QUARANTINED, { status: 403, title: "The device is quarantined" }],
   [abi.REASON_GRANT_EXPIRED, { status: 403, title: "The time for which the operation was granted is over" }],
+  [abi.REASON_PROOF_MISSING, { status: 401, title: "Possession of the access token's key is not proven" }],
+  [abi.REASON_PROOF_INVALID, { status: 401, title: "The DPoP proof is not valid" }],
+  [abi.REASON_PROOF_REPLAYED, { status: 401, title: "The DPoP proof was used before" }],
+  [abi.REASON_CERTIFICATE_MISMATCH, { status: 401, title: "The access token is not bound to this client certificate" }],
+  [abi.REASON_NONCE_REQUIRED, { status: 401, title: "The DPoP proof needs the nonce that comes with this answer" }],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
   [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new tokens from this address" }],
   [abi.REASON_KEYS_UNAVAILABLE, { status: 503, title: "The issuer's keys cannot be fetched" }],
@@ -59,13 +64,11 @@ export interface LimitState {
   resetMs: number;
 }
 
-export interface Refusal {
-  reason: number;
+export interface Refusal extends Challenged {
   requestId: string;
-  service: ServiceMeta | null;
-  /** Scopes that the operation needs, for scope_missing. */
-  scopes: readonly string[];
   limit: LimitState | null;
+  /** For the caller's next DPoP proof; "" or none = it needs none. */
+  nonce?: string;
 }
 
 /** A refusal as RFC 9457 problem details, with the header that its status asks for. Codes are listed in the README. */
@@ -78,23 +81,13 @@ export function refuse(refusal: Refusal): Response {
     "X-Request-Id": refusal.requestId,
   });
   if (status === 401 || status === 403) headers.set("WWW-Authenticate", challenge(refusal, status));
+  if (refusal.nonce) headers.set("DPoP-Nonce", refusal.nonce);
   if (status === 429 && refusal.limit !== null) {
     headers.set("Retry-After", String(Math.max(1, Math.ceil(refusal.limit.retryMs / 1000)))); // RFC 9110 §10.2.3
     limitHeaders(headers, refusal.limit);
   }
   const body = { type: `urn:picket:problem:${code}`, title, status, code, request_id: refusal.requestId };
   return new Response(JSON.stringify(body), { status, headers });
-}
-
-/** RFC 6750 §3: no error code when nothing was presented; the scheme for API keys has no registered name. */
-function challenge({ reason, service, scopes }: Refusal, status: number): string {
-  const scheme = service === null || service.bearer ? 'Bearer realm="picket"' : 'ApiKey realm="picket"';
-  if (reason === abi.REASON_CREDENTIAL_MISSING) return scheme;
-  // No other token of this caller would do, so there is no error of RFC 6750 to name.
-  if (reason === abi.REASON_OBJECT_NOT_OWNED || reason === abi.REASON_DEVICE_QUARANTINED) return scheme;
-  if (reason === abi.REASON_ROLE_MISSING) return `${scheme}, error="insufficient_scope"`; // and no scope would make up for it
-  if (status === 403) return `${scheme}, error="insufficient_scope", scope="${scopes.join(" ")}"`;
-  return `${scheme}, error="invalid_token"`;
 }
 
 /** draft-ietf-httpapi-ratelimit-headers: q per w seconds, r left, t seconds to reset. */

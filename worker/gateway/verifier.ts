@@ -6,12 +6,14 @@ import type { PublicKey } from "../policy/jwk.ts";
 import { importPublicKey, webCryptoName } from "../policy/key-import.ts";
 import { chooseKey } from "./choose-key.ts";
 import { type KeySetIo, KeySets } from "./key-sets.ts";
+import { ProofKeys } from "./proof-keys.ts";
 
 export type PolicyKeys = Pick<CompiledPolicy, "meta" | "secrets">;
 
 /** Verifies signatures that the core does not, with keys of the policy and of issuers' key sets. One an isolate. */
 export class Verifier {
   readonly #keySets: KeySets;
+  readonly #proofKeys = new ProofKeys();
   /** By key and algorithm. Keys that are no longer held go with what was made of them, so this is as bounded as they are. */
   readonly #imported = new WeakMap<object, Map<Algorithm, CryptoKey>>();
   /** Signatures that went through WebCrypto. */
@@ -24,6 +26,7 @@ export class Verifier {
   /** REASON_NONE when the signature is good; else why it is not, or could not be verified. */
   async verify(asked: Verification, { meta, secrets }: PolicyKeys): Promise<number> {
     const algorithm = algorithms[asked.algorithm];
+    if (asked.slot === abi.PROOF_SLOT) return this.#verifyProof(asked);
     const verification = meta.authenticators[asked.authenticator]?.verification;
     if (algorithm === undefined || !verification) return abi.REASON_KEY_UNKNOWN;
     if (isSymmetric(algorithm)) {
@@ -41,6 +44,12 @@ export class Verifier {
     const found = await this.#keySets.find(verification.jwks, algorithm, asked.kid);
     if (found.ok) return this.#judge(asked, algorithm, await this.#publicKey(found.key, algorithm));
     return found.code === "key_unknown" ? abi.REASON_KEY_UNKNOWN : abi.REASON_KEYS_UNAVAILABLE;
+  }
+
+  async #verifyProof(asked: Verification): Promise<number> {
+    const algorithm = algorithms[asked.algorithm];
+    if (algorithm === undefined || isSymmetric(algorithm) || asked.kid === null) return abi.REASON_PROOF_INVALID;
+    return this.#judge(asked, algorithm, await this.#proofKeys.find(asked.kid, algorithm));
   }
 
   async #judge({ signature, input }: Verification, algorithm: Algorithm, key: CryptoKey | null): Promise<number> {

@@ -11,7 +11,7 @@ export interface Verified {
 }
 
 /**
- * After VERDICT_VERIFY: verifies the token's signature outside the core. Copies what it needs before it awaits anything,
+ * After VERDICT_VERIFY: verifies the signature that is asked for outside the core. Copies what it needs before it awaits anything,
  * because other requests are decided meanwhile. The caller then writes its request anew.
  */
 export function verifyAsked(isolate: Isolate, execution: Pick<ExecutionContext, "waitUntil">): Promise<Verified> {
@@ -26,12 +26,22 @@ async function verify({ engine, policy, verifier }: Isolate): Promise<Verified> 
   return { asked, found: await verifier.verify(asked, policy), policy };
 }
 
+/** Was what the core asks for now found already, under the policy in force? Then asking again is no use. */
+export function isFound(isolate: Isolate, found: readonly Verified[]): boolean {
+  const slot = isolate.engine.verdict.verifySlot;
+  return found.some(({ asked, policy }) => asked.slot === slot && policy === isolate.policy);
+}
+
 /**
  * Decides the request that was written anew. Synchronous: between decide() and the reading of its verdict nothing may be
  * awaited, not even an async function that only calls it. What was found under a policy that is no longer in force counts
  * for nothing: the index of its authenticator may mean another by now.
+ *
+ * @param found of the request's signatures: its token's, and its DPoP proof's
  */
-export function decideAgain(isolate: Isolate, { asked, found, policy }: Verified, nowMs: number): number {
-  if (isolate.policy === policy) isolate.engine.remember(asked.slot, asked.authenticator, found, nowMs);
+export function decideAgain(isolate: Isolate, found: readonly Verified[], nowMs: number): number {
+  for (const one of found) {
+    if (isolate.policy === one.policy) isolate.engine.remember(one.asked.slot, one.asked.authenticator, one.found, nowMs);
+  }
   return isolate.engine.decide(nowMs);
 }

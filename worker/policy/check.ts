@@ -2,6 +2,7 @@ import * as abi from "../../wasm/abi.ts";
 import { accessFindings, accessWarnings, roleFindings } from "./check-access.ts";
 import { keySourceFindings, keySourceWarnings } from "./check-keys.ts";
 import { claimNames, limitFindings } from "./check-limits.ts";
+import { possessionFindings } from "./check-possession.ts";
 import { type Draft, type DraftAuthenticator, type DraftService, type Mention, readDraft } from "./draft.ts";
 import { type Finding, type PolicyPath, quoted } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
@@ -17,8 +18,7 @@ export interface Checked {
  *
  * Problems: unknown_authenticator, unknown_limit, duplicate_name, duplicate_match, duplicate_operation, duplicate_entry,
  * keys_missing, keys_and_derive, outside_prefix, too_many_operations, too_many_limits, too_many_claims,
- * too_many_headers, and those of `accessFindings`, `roleFindings` and
- * `limitFindings`.
+ * too_many_headers, and those of `possessionFindings`, `accessFindings`, `roleFindings` and `limitFindings`.
  * Warnings: see `warningsOf`.
  */
 export function checkPolicy(data: unknown, nowMs: number): Checked {
@@ -31,6 +31,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.authenticators.flatMap(keyFindings),
     ...draft.authenticators.flatMap(deriveFindings),
     ...draft.authenticators.flatMap(keySourceFindings),
+    ...draft.authenticators.flatMap(possessionFindings),
     ...draft.services.flatMap(entryFindings),
     ...draft.services.flatMap(accessFindings),
     ...roleFindings(draft),

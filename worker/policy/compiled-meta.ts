@@ -1,6 +1,7 @@
 import { algorithms } from "./algorithms.ts";
 import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
 import { burstOf } from "./lower-limits.ts";
+import { takesProofs } from "./lower-possession.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
 import type { Authenticator, Service } from "./schema.ts";
 
@@ -30,18 +31,19 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
     announcesLimits: policy.limits.some(({ announce }) => announce === "always"),
     keyHeaders: plan.keyHeaders,
     credentialHeaders: plan.credentialHeaders,
+    takesProofs: policy.authenticators.some(takesProofs),
     usesHost: policy.services.some(({ match }) => match.host !== undefined),
     telemetry: policy.telemetry,
   };
 }
 
-/** HS256 and a CWT's HMAC stay in the core. The kid that the policy gives to a key is the one that counts. */
+/** HS256 and a CWT's HMAC stay in the core, proofs do not. The kid that the policy gives to a key is the one that counts. */
 function verificationMeta(authenticator: Authenticator): VerificationMeta | null {
   if (authenticator.type === "api-key") return null;
   const { keys = [], verifications } = authenticator;
   const listed: readonly string[] = authenticator.algorithms;
   const hosted = algorithms.filter((name) => name !== "HS256" && listed.includes(name));
-  if (hosted.length === 0) return null;
+  if (hosted.length === 0 && !takesProofs(authenticator)) return null;
   const { count, windowSeconds } = verifications.rate;
   return {
     keys: keys.flatMap(({ kid, jwk }) => {
@@ -57,6 +59,7 @@ function verificationMeta(authenticator: Authenticator): VerificationMeta | null
 
 function serviceMeta(plan: Plan, service: Service): ServiceMeta {
   const auths = service.auth.map((name) => plan.policy.authenticators[plan.authenticatorIndex.get(name) ?? -1]);
+  const dpop = dpopOf(auths.flatMap((one) => (one === undefined || one.type === "api-key" ? [] : [one.dpop])));
   return {
     name: service.name,
     owner: service.owner,
@@ -66,13 +69,21 @@ function serviceMeta(plan: Plan, service: Service): ServiceMeta {
     passCredential: service.passCredential,
     failMode: service.failMode,
     timeoutMs: service.timeout,
-    cors: service.cors === undefined ? null : corsMeta(service.cors),
+    cors: service.cors === undefined ? null : corsMeta(service.cors, dpop !== "none"),
     bearer: auths.some((one) => one !== undefined && slotOf(plan, one) === 0),
+    dpop,
   };
 }
 
-function corsMeta(cors: NonNullable<Service["cors"]>): CorsMeta {
-  const { origins, methods, headers, maxAge } = cors;
+function dpopOf(said: readonly ("required" | "allowed" | undefined)[]): ServiceMeta["dpop"] {
+  if (said.every((one) => one === undefined)) return "none";
+  return said.every((one) => one === "required") ? "required" : "allowed";
+}
+
+/** A page that may call a service that takes DPoP proofs may send them. */
+function corsMeta(cors: NonNullable<Service["cors"]>, takesDpop: boolean): CorsMeta {
+  const { origins, methods, maxAge } = cors;
+  const headers = takesDpop ? [...new Set([...cors.headers, "DPoP"])] : cors.headers;
   return { origins, methods, headers, maxAgeSeconds: Math.floor(maxAge / 1000) };
 }
 

@@ -36,6 +36,8 @@ export interface PolicyMeta {
   credentialHeaders: string[];
   /** Lower-case names of the headers that limits count by, by slot. */
   keyHeaders: string[];
+  /** True when an authenticator takes DPoP proofs: only then is the header read. */
+  takesProofs: boolean;
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;
@@ -89,6 +91,8 @@ export interface ServiceMeta {
   cors: CorsMeta | null;
   /** For RFC 6750's WWW-Authenticate: true when some authenticator takes a bearer token. */
   bearer: boolean;
+  /** For RFC 9449's: whether some authenticator takes DPoP proofs, or all of them take nothing else. */
+  dpop: "none" | "allowed" | "required";
 }
 
 export interface CorsMeta {

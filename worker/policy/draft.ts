@@ -73,6 +73,9 @@ export interface DraftAuthenticator {
   /** False, and only false, where the policy says so. */
   requireExp: boolean;
   maxAge: string;
+  dpop: string;
+  /** Which fields about DPoP proofs it has. */
+  proofFields: string[];
   keys: DraftKey[];
   /** Are keys derived from one secret? */
   derives: boolean;
@@ -200,6 +203,8 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     jwks: field(value, "jwks"),
     requireExp: valueAt(value, ["requireExp"]) !== false,
     maxAge: field(value, "maxAge"),
+    dpop: field(value, "dpop"),
+    proofFields: ["dpopMaxAge", "dpopNonce"].filter((key) => valueAt(value, [key]) !== undefined),
     keys,
     derives: valueAt(value, ["derive"]) !== undefined,
   };

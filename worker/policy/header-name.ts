@@ -6,6 +6,7 @@ export const headerNamePattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$";
 /** Headers with a meaning of their own on the way to the upstream, or that the gateway sets itself. */
 const owned = new Set([
   "authorization",
+  "dpop",
   "host",
   "connection",
   "keep-alive",

@@ -5,6 +5,7 @@ import type { VerificationSecret } from "./compiled.ts";
 import type { ImageWriter } from "./image-writer.ts";
 import { writeCwt } from "./lower-cwt.ts";
 import { intervalUs, nameHash } from "./lower-limits.ts";
+import { writePossession } from "./lower-possession.ts";
 import { hmacMidstates } from "./midstate.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding } from "./problem.ts";
@@ -66,6 +67,7 @@ export function writeAuthenticators(
       view.setUint32(abi.AUTH_KIND, kindCodes[authenticator.kind], true);
       writeHmacKeys(writer, view, readSecrets(secretKeys(authenticator, path), CWT_SECRET_BYTES, secretOf, findings));
     } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
+    writePossession(view, authenticator);
   }
   writeApiKeys(writer, plan);
   return secrets;

@@ -24,6 +24,7 @@ import {
   strict,
   text,
 } from "./schema-fields.ts";
+import { boundToField, dpopFields } from "./schema-possession.ts";
 import { verifications } from "./schema-verifications.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
@@ -248,6 +249,8 @@ function jwt() {
     kind: z.enum(kinds).default("user").meta({ description: "What these callers are." }),
     rolesClaim: line(64, "The claim that names a caller's roles: a list of texts, or one.").min(1).default("roles"),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
+    ...dpopFields(),
+    boundTo: boundToField(),
   });
 }
 
