@@ -92,7 +92,9 @@ describe.skipIf(browserPath === null)("principals in Chromium", () => {
     await page.goForward();
     await page.getByRole("heading", { name: "e2e-partner" }).waitFor();
     await page.keyboard.press("Escape");
-    await table.waitFor();
+    await page.getByRole("heading", { name: "1 caller matches." }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("heading", { name: "62 callers." }).waitFor();
     await page.keyboard.press("j");
     await page.keyboard.press("j");
     await page.keyboard.press("Enter");

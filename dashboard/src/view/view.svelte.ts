@@ -14,6 +14,8 @@ export class View {
   theme = $state<Theme>("system");
   singleKeys = $state(true);
 
+  /** The list of callers as it was left. */
+  #list: Partial<CallerList> = {};
   readonly #window: Window;
   readonly #systemScheme: MediaQueryList;
   /** State, because a canvas has to be painted anew when the system turns dark at night. */
@@ -51,6 +53,7 @@ export class View {
   /** Changes what the list of callers shows. Typing leaves no trail in the history: a letter is no place to go back to. */
   setList(list: CallerList, isTyped: boolean): void {
     this.route = { view: "principals", list };
+    this.#list = list;
     if (isTyped) this.#window.history.replaceState(null, "", callersHref(list));
     else this.#window.history.pushState(null, "", callersHref(list));
   }
@@ -80,6 +83,11 @@ export class View {
   /** The overview as it was left. */
   get overviewHref(): string {
     return `/_picket/${formatUrlState(this)}`;
+  }
+
+  /** The list of callers as it was left. */
+  get listHref(): string {
+    return callersHref(this.#list);
   }
 
   toggleZone(): void {
@@ -113,6 +121,7 @@ export class View {
   #readUrl(): void {
     const { pathname, search } = this.#window.location;
     this.route = parseRoute(pathname, search);
+    if (this.route.view === "principals") this.#list = this.route.list;
     if (this.route.view !== "overview") return;
     const { range, filters } = parseUrlState(search);
     this.range = range;
