@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310200000009000000", // magic, ABI version, policy version
+  "504b54310300000009000000", // magic, ABI version, policy version
   "a00100005486a7ef00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a000000003000000e800000001000000f80000000300000070010000000000007001000000000000", // section directory

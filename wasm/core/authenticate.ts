@@ -2,10 +2,13 @@
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
-import { cwtJudge, cwtParse, tokenType } from "./cwt";
+import { expS } from "./claims";
+import { credentialSet } from "./credential";
+import { cwtJudge, cwtKeyId, cwtKeyIdLength, cwtParse, tokenType } from "./cwt";
 import { cwtIssuedMs } from "./cwt-claims";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
+import { kidAddress, kidLength } from "./jose-header";
 import { tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./jwt";
 import { overlayKinds } from "./overlay";
 import { isRevoked } from "./revocations";
@@ -60,6 +63,8 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
   store<u32>(abi.VERDICT_ROLES, tokenRoles(auth));
+  if (isCwt) credentialSet(abi.AUTH_CWT, cwtKeyId, cwtKeyIdLength, expS * 1000);
+  else credentialSet(abi.AUTH_JWT, kidAddress, kidLength, expS * 1000);
   if (overlayKinds == 0) return abi.REASON_NONE;
   const issuedMs = isCwt ? cwtIssuedMs : tokenIssuedMs();
   return isRevoked(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs) ? abi.REASON_REVOKED : abi.REASON_NONE;
@@ -75,6 +80,8 @@ function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, n
   const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
   if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
   else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
+  const expiresMs = load<f64>(apiKeyRecord + abi.API_KEY_EXPIRES_MS);
+  credentialSet(abi.AUTH_API_KEY, stringAddress(id), stringLength(id), expiresMs == 0 ? Infinity : expiresMs);
   const revoked = overlayKinds != 0 && isRevoked(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
   return revoked ? abi.REASON_REVOKED : abi.REASON_NONE;
 }

@@ -139,6 +139,8 @@ function isNumberOrAbsent(key: u64): bool {
 
 /** The first second at which the token's times no longer hold, the tolerance included; Infinity without exp. Set by claimsJudge. */
 export let expiresS: f64 = 0;
+/** exp as it stands, Infinity without one. Set by datesJudge. */
+export let expS: f64 = Infinity;
 
 function timesJudge(authenticator: usize, nowMs: f64): i32 {
   const expires = dateOf(EXP, Infinity);
@@ -161,6 +163,7 @@ export function datesJudge(authenticator: usize, expires: f64, notBefore: f64, n
   if (expires <= nowS - toleranceS) return abi.REASON_TOKEN_EXPIRED;
   if (notBefore > nowS + toleranceS) return abi.REASON_TOKEN_NOT_YET_VALID;
   expiresS = expires + toleranceS;
+  expS = expires;
   const maxAgeS = <f64>load<u32>(authenticator, abi.AUTH_MAX_AGE_S);
   const maxLifetimeS = <f64>load<u32>(authenticator, abi.AUTH_MAX_LIFETIME_S);
   return maxAgeS + maxLifetimeS == 0 ? abi.REASON_NONE : ageJudge(nowS, toleranceS, maxAgeS, maxLifetimeS, expires);

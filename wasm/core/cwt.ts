@@ -4,13 +4,17 @@ import * as abi from "../abi";
 import { base64urlDecode, decodedLength } from "./base64url";
 import { macAlgorithm, macKid, macKidLength, mac0Read, mac0Verify, payload, payloadEnd } from "./cose-mac0";
 import { cwtClaimsJudge, cwtClaimsRead } from "./cwt-claims";
-import { deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
-import { authenticatorCount, authenticators, hmacKeys, image } from "./image";
+import { deviceId, deviceIdLength, deviceInner, deviceKeyDerive, deviceOuter } from "./device-key";
+import { authenticatorCount, authenticators, hmacKeys, image, stringAddress, stringLength } from "./image";
 import { textClear } from "./json-string";
 import { keyOf, tokenIssuerIs, tokenStart } from "./jwt";
 import { HEADER_JSON } from "./scratch";
 
 const MESSAGE: usize = HEADER_JSON + 16; // mac0Verify writes in front of it
+
+/** What the key that cwtJudge used is called; length 0 = the policy gives it no name. */
+export let cwtKeyId: usize = 0;
+export let cwtKeyIdLength: i32 = 0;
 
 let token: usize = 0;
 let tokenEnd: usize = 0;
@@ -59,11 +63,17 @@ function tagJudge(record: usize): i32 {
   if ((load<u32>(record, abi.AUTH_FLAGS) & abi.AUTH_DERIVED) != 0) {
     const master = hmacKeys + <usize>load<i32>(record, abi.AUTH_KEYS_FIRST) * abi.HMAC_KEY_SIZE;
     if (!deviceKeyDerive(master, macKid, macKidLength)) return abi.REASON_KEY_UNKNOWN;
+    cwtKeyId = deviceId;
+    cwtKeyIdLength = deviceIdLength;
   } else {
     const key = keyOf(record, macKid, macKidLength);
     if (key == 0) return abi.REASON_KEY_UNKNOWN;
     inner = key + abi.HMAC_KEY_INNER;
     outer = key + abi.HMAC_KEY_OUTER;
+    // The policy's text: mac0Verify writes over the token's.
+    const kid = load<i32>(key, abi.HMAC_KEY_KID);
+    cwtKeyId = kid < 0 ? 0 : stringAddress(kid);
+    cwtKeyIdLength = kid < 0 ? 0 : stringLength(kid);
   }
   return mac0Verify(inner, outer) ? abi.REASON_NONE : abi.REASON_SIGNATURE_INVALID;
 }

@@ -25,7 +25,7 @@ let issuerOf: i32 = -1;
 let issuerImage: i32 = 0;
 let issuerHash: u64 = 0;
 
-/** Hashes of this request's caller, made when a limit first asks. */
+/** Hashes of this request's caller, made when somebody first asks. */
 let principalKnown: bool = false;
 let principalHash: u64 = 0;
 let addressKnown: bool = false;
@@ -48,7 +48,6 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
   const count = load<i32>(record + abi.OPERATION_LIMITS_COUNT);
   if (count == 0) return true;
   const now = gcraClock(table, nowUs);
-  seedRead();
   const first = load<i32>(record + abi.OPERATION_LIMITS_FIRST);
   let end = facts;
   let admitted = true;
@@ -68,7 +67,6 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
  */
 export function verificationTake(table: usize, nowUs: u64): bool {
   const record = authenticatorAt(load<i32>(abi.VERIFY_AUTHENTICATOR));
-  seedRead();
   store<u64>(keyWords, load<u64>(record + abi.AUTH_VERIFY_SALT));
   writeAddress();
   const key = siphash(seedLow, seedHigh, keyWords, 24);
@@ -80,7 +78,7 @@ export function verificationTake(table: usize, nowUs: u64): bool {
 }
 
 /** A new request: what was hashed for the last one is forgotten. */
-function seedRead(): void {
+export function limitsBegin(): void {
   seedLow = load<u64>(image + abi.HEADER_SEED);
   seedHigh = load<u64>(image + abi.HEADER_SEED, 8);
   principalKnown = false;
@@ -179,13 +177,24 @@ function writeClaim(claim: i32): void {
 function writePrincipal(): void {
   const length = load<i32>(abi.VERDICT_PRINCIPAL_LENGTH);
   if (length == 0) return writeAddress();
-  if (!principalKnown) principalHash = siphash(seedLow, seedHigh, load<usize>(abi.VERDICT_PRINCIPAL), length);
-  principalKnown = true;
-  writeSubject(issuerScope(load<i32>(abi.VERDICT_AUTHENTICATOR)), principalHash);
+  writeSubject(issuerScope(load<i32>(abi.VERDICT_AUTHENTICATOR)), principalDigest());
 }
 
-/** Text that is no address counts as it stands; callers without one count together. */
+/** Hash of the principal in the verdict record, whoever vouches for it. */
+export function principalDigest(): u64 {
+  if (!principalKnown) {
+    principalHash = siphash(seedLow, seedHigh, load<usize>(abi.VERDICT_PRINCIPAL), load<i32>(abi.VERDICT_PRINCIPAL_LENGTH));
+  }
+  principalKnown = true;
+  return principalHash;
+}
+
 function writeAddress(): void {
+  writeSubject(abi.KEY_ADDRESS, addressDigest());
+}
+
+/** Hash of the client's address, an IPv6 one's /64. Text that is no address counts as it stands; callers without one count together. */
+export function addressDigest(): u64 {
   if (!addressKnown) {
     const length = max(0, min(load<i32>(abi.REQUEST_ADDRESS_LENGTH), abi.MAX_ADDRESS));
     const parsed = addressParse(abi.ADDRESS, length);
@@ -193,7 +202,7 @@ function writeAddress(): void {
     addressHash = parsed ? siphash(seedLow, seedHigh, addressBytes, 16) : siphash(seedLow, seedHigh, abi.ADDRESS, length);
   }
   addressKnown = true;
-  writeSubject(abi.KEY_ADDRESS, addressHash);
+  return addressHash;
 }
 
 @inline
