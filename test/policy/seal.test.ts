@@ -10,6 +10,7 @@ const meta = {
   services: [],
   operations: [],
   authenticators: [],
+  roles: [],
   limits: [],
   credentialHeaders: ["authorization"],
   usesHost: false,

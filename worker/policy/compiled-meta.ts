@@ -16,6 +16,7 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       slot: slotOf(plan, a),
       verification: verificationMeta(a),
     })),
+    roles: plan.roles,
     limits: policy.limits.map((limit) => ({
       name: limit.name,
       burst: burstOf(limit),

@@ -27,6 +27,8 @@ export interface PolicyMeta {
   services: ServiceMeta[];
   operations: OperationMeta[];
   authenticators: AuthenticatorMeta[];
+  /** Names of the policy's roles: the nth is bit n of a caller's. */
+  roles: string[];
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
