@@ -1,8 +1,10 @@
 import type { EventRow } from "../db/events.ts";
 import type { LatencyRow } from "../db/latency.ts";
+import type { CallerRows } from "../db/principals.ts";
 import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";
 import type { Pending } from "./pending.ts";
+import { planCallers } from "./plan-callers.ts";
 import type { RowBudget } from "./row-budget.ts";
 
 const FASTEST_MS = 1_000;
@@ -19,6 +21,7 @@ export interface BatchRows {
   traffic: TrafficRow[];
   latency: LatencyRow[];
   events: EventRow[];
+  callers: CallerRows;
 }
 
 /**
@@ -34,12 +37,17 @@ export function batchIntervalMs(pending: Pending, budget: RowBudget, nowMs: numb
 
 /**
  * Moves out of `pending` what the budget has room for now, and reserves it; null when it has not. Counts go first and whole, so
- * that every request that leaves is stored; then latency of closed minutes; then samples.
+ * that every request that leaves is stored; then latency of closed minutes; then callers; then samples.
  */
 export function planBatch(pending: Pending, budget: RowBudget, sinceLastMs: number, nowMs: number): BatchRows | null {
   const counts = planCounts(pending, budget, sinceLastMs, nowMs);
   if (!counts) return null;
-  return { ...counts, latency: planLatency(pending, budget, nowMs), events: planEvents(pending, budget, sinceLastMs, nowMs) };
+  return {
+    ...counts,
+    latency: planLatency(pending, budget, nowMs),
+    callers: planCallers(pending.callers, budget, nowMs),
+    events: planEvents(pending, budget, sinceLastMs, nowMs),
+  };
 }
 
 function planCounts(pending: Pending, budget: RowBudget, sinceLastMs: number, nowMs: number) {
