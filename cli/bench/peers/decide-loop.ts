@@ -33,5 +33,6 @@ export function decideLoop(engine: Engine, tokens: readonly string[], nowMs: num
     core.sample_take(Number.POSITIVE_INFINITY);
     core.sample_release();
     core.stats_clear();
+    core.callers_clear();
   }
 }
