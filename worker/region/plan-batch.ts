@@ -4,7 +4,7 @@ import type { CallerRows } from "../db/principals.ts";
 import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";
 import type { Pending } from "./pending.ts";
-import { planCallers } from "./plan-callers.ts";
+import { HEAD_ROWS, planCallers } from "./plan-callers.ts";
 import type { RowBudget } from "./row-budget.ts";
 
 const FASTEST_MS = 1_000;
@@ -13,8 +13,6 @@ const PATIENCE_MS = 300_000;
 /** Latency rows are written when their minute is over, and the reports of its last second have come. */
 const MINUTE_SETTLED_MS = 5_000;
 const MAX_EVENTS = 1_000;
-/** The region's own row, which every batch writes. */
-const HEAD_ROWS = 1;
 
 export interface BatchRows {
   rollups: RollupRow[];

@@ -13,7 +13,7 @@ const FASTEST_MS = 5_000;
 const SLOWEST_MS = 300_000;
 const MAX_ROWS = 2_000;
 /** The region's own row, which every batch writes. */
-const HEAD_ROWS = 1;
+export const HEAD_ROWS = 1;
 
 /** Rows that stand are added to so often: as the lane can pay for all that wait. */
 function refreshMs(table: CallerTable, budget: RowBudget): number {
