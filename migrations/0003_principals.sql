@@ -49,3 +49,7 @@ CREATE TABLE principal_places (
   last_ms INTEGER NOT NULL,
   PRIMARY KEY (authenticator, principal, country, asn)
 ) WITHOUT ROWID;
+
+-- What a full table could not take in, so that rows and these together are all requests of authenticated callers.
+ALTER TABLE regions ADD COLUMN callers_unlisted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE regions ADD COLUMN places_unlisted INTEGER NOT NULL DEFAULT 0;

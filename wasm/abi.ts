@@ -103,7 +103,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 534; // 33 MiB, initial = maximum
+export const MEMORY_PAGES = 556; // 35 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -217,8 +217,54 @@ export const USED_PROOFS = POSSESSION + 0x8000;
 export const USED_PROOF_ENTRIES = 131072; // a power of two
 export const USED_PROOF_SIZE = 16;
 
+// Authenticated callers since the last report (wasm/core/callers.ts), and what each did: dense lists, each with a hash index
+// {u32 position + 1, 0 = free}. The host reads the lists.
+export const CALLERS = USED_PROOFS + USED_PROOF_ENTRIES * USED_PROOF_SIZE; // MAX_CALLERS × CALLER_SIZE
+export const MAX_CALLERS = 1024;
+export const MAX_CALLER_PRINCIPAL = 255; // bytes, OIDC Core §2; who has a longer name is not listed, only counted
+export const MAX_CALLER_PLACES = 4;
+export const CALLER_HASH = 0; // u64
+export const CALLER_AUTHENTICATOR = 8; // i32
+export const CALLER_ROLES = 12; // u32 bits
+export const CALLER_KIND = 16; // u8 KIND_*
+export const CALLER_ENDLESS = 17; // u8 1 = a credential without an expiry was accepted
+export const CALLER_PLACE_COUNT = 18; // u8
+export const CALLER_ADDRESS_LENGTH = 19; // u8
+export const CALLER_PRINCIPAL_LENGTH = 20; // u16
+export const CALLER_SCOPES_LENGTH = 22; // u16
+export const CALLER_CREDENTIAL_LENGTH = 24; // u8
+export const CALLER_CREDENTIAL_WHOLE = 28; // i32 bytes before it was cut
+export const CALLER_SCOPES_WHOLE = 32; // i32
+export const CALLER_LAST_OPERATION = 36; // u16, and where its counts are:
+export const CALLER_LAST_PAIR = 38; // u16 position + 1, 0 = none
+export const CALLER_LAST_MS = 40; // f64
+export const CALLER_EXPIRES_MS = 48; // f64 of the newest credential, Infinity = never
+export const CALLER_PLACES = 56; // {u32 asn, u16 country, u16 0} × MAX_CALLER_PLACES; what stands behind is seldom touched
+export const CALLER_FIRST_MS = 88; // f64
+export const CALLER_ISSUED_MS = 96; // f64 of the newest credential, NaN = it does not say
+export const CALLER_LIFETIME_MS = 104; // f64 the longest of a credential, NaN = none says both dates
+export const CALLER_ADDRESSES = 112; // u64 bit (hash mod 64) for each address
+export const CALLER_CLEARED = 128; // a new record starts with zeros up to here
+// Texts stand close together, so that a request touches few cache lines: each begins at a multiple of 16 behind the one before.
+export const CALLER_PRINCIPAL = 128; // UTF-8; behind it the last address, CALLER_ADDRESS_SIZE; the newest credential's name; its scopes
+export const CALLER_ADDRESS_SIZE = 48;
+export const CALLER_CREDENTIAL_SIZE = 64; // cut at a character
+export const CALLER_SCOPES_SIZE = 512; // cut at a space
+export const CALLER_SIZE = 1088; // an odd number of cache lines: records spread over all sets of a cache
+export const CALLER_INDEX = CALLERS + MAX_CALLERS * CALLER_SIZE; // u32 × CALLER_BUCKETS
+export const CALLER_BUCKETS = 2048; // a power of two
+export const CALLER_PAIRS = CALLER_INDEX + CALLER_BUCKETS * 4; // MAX_CALLER_PAIRS × PAIR_SIZE
+export const MAX_CALLER_PAIRS = 4096;
+export const PAIR_KEY = 0; // u32 caller × MAX_OPERATIONS + operation
+export const PAIR_ALLOWED = 4; // u32, in shadow mode too
+export const PAIR_REFUSED = 8; // u32
+export const PAIR_SIZE = 16;
+export const PAIR_INDEX = CALLER_PAIRS + MAX_CALLER_PAIRS * PAIR_SIZE; // u32 × PAIR_BUCKETS
+export const PAIR_BUCKET_BITS = 13;
+export const PAIR_BUCKETS = 8192; // 1 << PAIR_BUCKET_BITS
+
 // Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
-export const OVERLAY_SLOT_0 = USED_PROOFS + USED_PROOF_ENTRIES * USED_PROOF_SIZE;
+export const OVERLAY_SLOT_0 = PAIR_INDEX + PAIR_BUCKETS * 4;
 export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
 export const OVERLAY_BUCKET_SIZE = 32;
 export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot

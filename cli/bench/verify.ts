@@ -93,7 +93,7 @@ function report(us: Rounds<Name>): Result {
       "Timed by the client over loops of ≥ 50 ms in one request, an empty loop's request taken off; medians of interleaved rounds (min–max).",
       "core, jose and hono/jwt check signature, algorithm, issuer, audience, exp and nbf, with the key imported once; the core's figure includes",
       "encodeInto of the Authorization value, as in the gateway. subtle.verify gets bytes that were decoded before the loop.",
-      `decide writes method, path, address, network and credential, then matches the route, verifies, charges two limits, counts and samples,`,
+      `decide writes method, path, address, network and credential, then matches the route, verifies, charges two limits, counts (by caller too) and samples,`,
       `for ${CALLERS} callers in turn, each with a token, address and path of its own; a report's epoch is closed every 4096 requests.`,
       "A token counts as new each time, as the first request of a caller has it; where it is known, what was judged of it before is used.",
     ],

@@ -35,24 +35,28 @@ async function load(): Promise<Map<number, number>> {
   return statuses;
 }
 
-/** What the rollups say, read from the database itself once nothing writes to it any more. */
-function rollups(): { requests: number; allowed: number } {
+/** Rows of the database itself. */
+function query(sql: string): Record<string, unknown>[] {
   for (const file of globSync(join(served.picket.data, "state", "d1", "**", "*.sqlite"))) {
-    const database = new DatabaseSync(file);
+    const database = new DatabaseSync(file, { readOnly: true });
     try {
       if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'rollups'").get() === undefined) continue;
-      const row = database
-        .prepare(
-          "SELECT SUM(requests) AS requests, SUM(CASE WHEN verdict = 'allow' THEN requests ELSE 0 END) AS allowed FROM rollups",
-        )
-        .get();
-      return row as { requests: number; allowed: number };
+      return database.prepare(sql).all();
     } finally {
       database.close();
     }
   }
   throw new Error("no database holds rollups");
 }
+
+const rollups = () =>
+  query("SELECT SUM(requests) AS requests, SUM(CASE WHEN verdict = 'allow' THEN requests ELSE 0 END) AS allowed FROM rollups")[0];
+
+/** Who called what, both regions together. */
+const callers = () =>
+  query(
+    "SELECT authenticator, principal, method, operation, allowed, refused FROM principal_operations ORDER BY operation, principal",
+  );
 
 it("has in the database exactly what the client sent", async () => {
   const statuses = await load();
@@ -65,6 +69,16 @@ it("has in the database exactly what the client sent", async () => {
     return stored === REQUESTS && health;
   });
   expect(telemetry).toEqual({ reported: REQUESTS, stored: REQUESTS, dropped: 0, pending: 0 });
+  // Callers' rows are added to every five seconds, or less often where the budget is small.
+  const calls = (list: Record<string, unknown>[]) =>
+    list.reduce((sum, row) => sum + Number(row.allowed) + Number(row.refused), 0);
+  await poll("every caller's requests are stored", 30_000, () => calls(callers()) === 2 * sixth);
   await served.picket.stop();
+  expect(callers()).toEqual([
+    { authenticator: "keys", principal: "tester", method: "GET", operation: "/things/{id}", allowed: 2 * sixth, refused: 0 },
+  ]);
+  expect(query("SELECT kind, credential, scopes, roles, endless FROM principals")).toEqual([
+    { kind: "partner", credential: "tester", scopes: "things:read", roles: "", endless: 1 },
+  ]);
   expect(rollups()).toEqual({ requests: REQUESTS, allowed: 3 * sixth });
 });

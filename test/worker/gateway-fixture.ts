@@ -41,7 +41,7 @@ export class FakeRegion implements RegionLink {
     if (this.away) throw new Error("away");
     this.reports.push(structuredClone(report));
     return {
-      v: 1,
+      v: 2,
       seq: report.seq,
       policyVersion: this.sealed?.version ?? 0,
       overlayGeneration: this.overlays?.version ?? 0,

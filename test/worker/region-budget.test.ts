@@ -7,7 +7,11 @@ const DAY_MS = 86_400_000;
 
 it("never gives out more than its share of a day, whatever is asked and when", () => {
   const asks = fc.array(
-    fc.record({ waitMs: fc.nat(DAY_MS / 3), lane: fc.constantFrom("counts", "latency", "events"), rows: fc.nat(5000) }),
+    fc.record({
+      waitMs: fc.nat(DAY_MS / 3),
+      lane: fc.constantFrom("counts", "latency", "principals", "events"),
+      rows: fc.nat(5000),
+    }),
     {
       maxLength: 200,
     },

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env as testEnv } from "cloudflare:workers";
 import type { RegionObject } from "../../worker/region/region-object.ts";
-import type { Orders, Report, RollupIncrement, SampledEvent } from "../../worker/region/report.ts";
+import type { CallerIncrement, Orders, Report, RollupIncrement, SampledEvent } from "../../worker/region/report.ts";
 
 /** The test Worker's bindings, and what a deployment sets beside them. */
 export const env: Env = {
@@ -45,7 +45,39 @@ export function sample(over: Partial<SampledEvent> = {}): SampledEvent {
   };
 }
 
+/** A caller of the report's first operation. */
+export function caller(over: Partial<CallerIncrement> = {}): CallerIncrement {
+  return {
+    authenticator: "device-tokens",
+    principal: "device-7",
+    kind: "device",
+    credential: "d1",
+    scopes: "telemetry:write",
+    roles: "",
+    issuedMs: NOON_MS - 60_000,
+    expiresMs: NOON_MS + 60_000,
+    lifetimeMs: 120_000,
+    endless: false,
+    firstMs: NOON_MS - 500,
+    lastMs: NOON_MS - 100,
+    addresses: [1, 0],
+    places: [["CH", 64496]],
+    operations: [[0, 3, 1]],
+    ...over,
+  };
+}
+
 export const OPERATION = { service: "fleet", method: "GET", operation: "/fleet/{id}" };
+
+export const NOTHING_LOST = {
+  coreFaults: 0,
+  reportsDropped: 0,
+  requestsDropped: 0,
+  limitEvictions: 0,
+  unsampled: 0,
+  callersUnlisted: 0,
+  placesUnlisted: 0,
+};
 
 /** A well-formed report of `allowed` + `refused` requests. */
 export function report(over: Partial<Report> & { allowed?: number; refused?: number } = {}): Report {
@@ -55,7 +87,7 @@ export function report(over: Partial<Report> & { allowed?: number; refused?: num
     { operation: 0, verdict: "refuse", reason: "scope_missing", requests: refused },
   ];
   return {
-    v: 1,
+    v: 2,
     isolate: "0123456789abcdef",
     seq: 1,
     region: "local",
@@ -67,7 +99,8 @@ export function report(over: Partial<Report> & { allowed?: number; refused?: num
     rollups,
     traffic: [{ operation: 0, statuses: [0, allowed, 0, 0, 0, 0], bytesIn: 10, bytesOut: 20, latency: [[40, allowed]] }],
     samples: [sample({ region: fields.region ?? "local" })],
-    counters: { coreFaults: 0, reportsDropped: 0, requestsDropped: 0, limitEvictions: 0, unsampled: 0 },
+    callers: [],
+    counters: NOTHING_LOST,
     ...fields,
   };
 }

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
 import type { Report } from "../../worker/region/report.ts";
-import { report, sample, TestRegion } from "./region-fixture.ts";
+import { caller, NOTHING_LOST, report, sample, TestRegion } from "./region-fixture.ts";
 
 it("takes a report once, however often it comes", async () => {
   const region = new TestRegion("once");
   const first = report({ region: "once" });
-  expect(await region.report(first)).toMatchObject({ v: 1, seq: 1, nextReportMs: 1000, policyVersion: 0 });
-  expect(await region.report(first)).toMatchObject({ v: 1, seq: 1 });
+  expect(await region.report(first)).toMatchObject({ v: 2, seq: 1, nextReportMs: 1000, policyVersion: 0 });
+  expect(await region.report(first)).toMatchObject({ v: 2, seq: 1 });
   expect(await region.accounts()).toEqual({ reported: 4, stored: 0, dropped: 0, pending: 4 });
   const rows = await region.inside((_, state) => [...state.storage.sql.exec("SELECT id FROM inbox")].length);
   expect(rows).toBe(1);
@@ -21,7 +21,7 @@ it("takes reports that overtake each other, and none that is too old to tell", a
 
 it("counts what an isolate dropped as reported and as dropped", async () => {
   const region = new TestRegion("dropping");
-  const counters = { coreFaults: 0, reportsDropped: 2, requestsDropped: 70, limitEvictions: 0, unsampled: 0 };
+  const counters = { ...NOTHING_LOST, reportsDropped: 2, requestsDropped: 70 };
   await region.report(report({ region: "dropping", counters }));
   expect(await region.accounts()).toEqual({ reported: 74, stored: 0, dropped: 70, pending: 4 });
 });
@@ -29,6 +29,7 @@ it("counts what an isolate dropped as reported and as dropped", async () => {
 const good = report({ region: "strict" });
 const rollup = { operation: 0, verdict: "allow", reason: "", requests: 4 };
 const traffic = { operation: 0, statuses: [0, 0, 0, 0, 0, 0], bytesIn: 0, bytesOut: 0, latency: [] };
+const withCaller = (over: object) => ({ ...good, callers: [{ ...caller(), ...over }] });
 const withSample = (over: object) => ({ ...good, samples: [{ ...sample({ region: "strict" }), ...over }] });
 const withTraffic = (over: object) => ({ ...good, traffic: [{ ...traffic, ...over }] });
 const withRollup = (over: object) => ({ ...good, rollups: [{ ...rollup, ...over }] });
@@ -37,7 +38,7 @@ const malformed: [string, unknown][] = [
   ["report_malformed", null],
   ["report_malformed", "report"],
   ["report_malformed", [good]],
-  ["report_version_unknown", { ...good, v: 2 }],
+  ["report_version_unknown", { ...good, v: 1 }],
   ["report_version_unknown", {}],
   ["report_region_mismatch", { ...good, region: "elsewhere" }],
   ["report_isolate_invalid", { ...good, isolate: "0123456789ABCDEF" }],
@@ -66,6 +67,28 @@ const malformed: [string, unknown][] = [
   ["report_traffic_invalid", withTraffic({ latency: [[1]] })],
   ["report_counters_invalid", { ...good, counters: null }],
   ["report_counters_invalid", { ...good, counters: { ...good.counters, requestsDropped: -1 } }],
+  ["report_counters_invalid", { ...good, counters: { ...good.counters, callersUnlisted: undefined } }],
+  ["report_callers_invalid", { ...good, callers: undefined }],
+  ["report_callers_invalid", { ...good, callers: new Array(1025).fill(caller({ operations: [] })) }],
+  ["report_callers_invalid", withCaller({ authenticator: "a\0b" })],
+  ["report_callers_invalid", withCaller({ principal: "p".repeat(256) })],
+  ["report_callers_invalid", withCaller({ principal: 7 })],
+  ["report_callers_invalid", withCaller({ kind: "ghost" })],
+  ["report_callers_invalid", withCaller({ credential: "k".repeat(65) })],
+  ["report_callers_invalid", withCaller({ scopes: "s".repeat(513) })],
+  ["report_callers_invalid", withCaller({ roles: null })],
+  ["report_callers_invalid", withCaller({ issuedMs: 0.5 })],
+  ["report_callers_invalid", withCaller({ expiresMs: 9e15 })],
+  ["report_callers_invalid", withCaller({ lifetimeMs: -1 })],
+  ["report_callers_invalid", withCaller({ endless: 1 })],
+  ["report_callers_invalid", withCaller({ firstMs: 2, lastMs: 1 })],
+  ["report_callers_invalid", withCaller({ addresses: [1] })],
+  ["report_callers_invalid", withCaller({ addresses: [1, 2 ** 32] })],
+  ["report_callers_invalid", withCaller({ places: new Array(5).fill(["CH", 1]) })],
+  ["report_callers_invalid", withCaller({ places: [["CHE", 1]] })],
+  ["report_callers_invalid", withCaller({ operations: [[1, 1, 0]] })],
+  ["report_callers_invalid", withCaller({ operations: [[0, -1, 0]] })],
+  ["report_callers_invalid", withCaller({ operations: [[0, 3, 2]] })],
   ["report_samples_invalid", { ...good, samples: null }],
   ["report_samples_invalid", withSample({ id: "aa" })],
   ["report_samples_invalid", withSample({ region: "elsewhere" })],
@@ -91,6 +114,7 @@ it("takes the report that the malformed ones were made from", async () => {
   const region = new TestRegion("strict");
   expect(await region.report(good)).not.toHaveProperty("refused");
   expect(await region.report(withRollup({}) as Report)).not.toHaveProperty("refused");
+  expect(await region.report(withCaller({}) as Report)).not.toHaveProperty("refused");
 });
 
 it("asks isolates to report less often when there are many", async () => {

@@ -2,16 +2,21 @@ import { beforeEach, expect, it } from "vitest";
 import { addEvents } from "../../worker/db/events.ts";
 import { addLatency } from "../../worker/db/latency.ts";
 import { insertPolicy } from "../../worker/db/policies.ts";
+import { addCallers } from "../../worker/db/principals.ts";
 import { addRollups } from "../../worker/db/rollups.ts";
 import { addTraffic } from "../../worker/db/traffic.ts";
+import { callerRow } from "../../worker/region/caller-row.ts";
 import { retain } from "../../worker/region/retention.ts";
-import { countOf, env, NOON_MS, OPERATION, sample } from "./region-fixture.ts";
+import { caller, countOf, env, NOON_MS, OPERATION, sample } from "./region-fixture.ts";
 
 const DAY_MS = 86_400_000;
 const tables = ["events", "rollups", "traffic", "latency"];
+const callerTables = ["principals", "principal_operations", "principal_places"];
 
 beforeEach(async () => {
-  await env.DB.batch([...tables, "sessions", "sign_in_links", "policies"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
+  await env.DB.batch(
+    [...tables, ...callerTables, "sessions", "sign_in_links", "policies"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)),
+  );
 });
 
 /** `count` rows in each table, one a minute, the newest at `newestMs`. */
@@ -86,4 +91,33 @@ it("removes sign-ins that are over", async () => {
       .all()
       .then((all) => all.results),
   ).toEqual([{ token_hash: "new" }]);
+});
+
+/** Callers last seen at these times, each with an operation and a place. */
+async function call(times: readonly number[]): Promise<void> {
+  const rows = times.map((lastMs, index) => callerRow(caller({ principal: `p${index}`, firstMs: 0, lastMs }), NOON_MS));
+  const seen = ({ authenticator, principal, firstMs, lastMs }: (typeof rows)[0]) => ({
+    authenticator,
+    principal,
+    firstMs,
+    lastMs,
+  });
+  const operations = rows.map((row) => ({ ...seen(row), ...OPERATION, allowed: 1, refused: 0 }));
+  const places = rows.map((row) => ({ ...seen(row), country: "CH", asn: 1 }));
+  await env.DB.batch(addCallers(env.DB, { principals: rows, operations, places }));
+}
+
+it("forgets callers that were not seen for 400 days, with their rows, within what is left of the day's rows", async () => {
+  const edgeMs = NOON_MS - 400 * DAY_MS;
+  await publish(1_000_000, 1);
+  await call([edgeMs - 1, edgeMs, NOON_MS]);
+  expect(await retain(env, NOON_MS)).toEqual({ rowsWritten: 3, complete: true });
+  const left = () => Promise.all(callerTables.map((table) => countOf(`SELECT COUNT(*) AS n FROM ${table}`)));
+  expect(await left()).toEqual([2, 2, 2]);
+  await env.DB.prepare("DELETE FROM policies").run();
+  await publish(20, 1);
+  await call(Array.from({ length: 10 }, () => edgeMs - 1));
+  const { rowsWritten, complete } = await retain(env, NOON_MS);
+  expect(complete).toBe(false);
+  expect(rowsWritten).toBeLessThanOrEqual(12);
 });

@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { beforeAll, expect, it } from "vitest";
-import { env, report, TestRegion } from "./region-fixture.ts";
+import { env, NOTHING_LOST, report, TestRegion } from "./region-fixture.ts";
 import { TestSoc } from "./soc-fixture.ts";
 
 let soc: TestSoc;
@@ -50,7 +50,7 @@ it("asks D1 and the regions for strangers once in five seconds, however many cal
 
 it("accounts for every request of a live object, and of one that was wiped", async () => {
   const region = new TestRegion();
-  const counters = { coreFaults: 0, reportsDropped: 1, requestsDropped: 5, limitEvictions: 0, unsampled: 0 };
+  const counters = { ...NOTHING_LOST, reportsDropped: 1, requestsDropped: 5 };
   await region.report(report({ counters }));
   expect(await health()).toMatchObject({ telemetry: { reported: 9, stored: 0, dropped: 5, pending: 4 } });
   await region.pass(1000);

@@ -12,7 +12,7 @@ export const addressBytes: usize = memory.data(16);
  */
 export function addressParse(text: usize, length: i32): bool {
   if (length <= 0 || length > abi.MAX_ADDRESS) return false;
-  memory.fill(addressBytes, 0, 16);
+  v128.store(addressBytes, i64x2.splat(0));
   for (let i = 0; i < length; i++) if (load<u8>(text + i) == 0x3a) return parseV6(text, text + length);
   store<u16>(addressBytes, 0xffff, 10);
   return parseV4(text, text + length, addressBytes + 12);

@@ -2,9 +2,10 @@
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
 import { apiKeyJudge, apiKeyRecord } from "./api-key";
-import { issuedMs, tokenIdAddress, tokenIdLength } from "./claims";
+import { expiryMs, issuedMs, keyIdAddress, keyIdLength, tokenIdAddress, tokenIdLength } from "./claims";
 import { confirmation, confirmationSet } from "./confirmation";
 import { sign1Write } from "./cose-sign1";
+import { credentialSet } from "./credential";
 import { cwtJudge, cwtParse, token, tokenEnd, tokenType } from "./cwt";
 import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
@@ -95,9 +96,12 @@ function acceptCaller(authenticator: i32, auth: usize, slot: i32, roles: u32, no
   writeCaller(authenticator, slot, load<i32>(auth + abi.AUTH_KIND));
   writePrincipal(principalAddress, principalLength, scopesAddress, scopesLength);
   store<u32>(abi.VERDICT_ROLES, roles);
-  const reason = overlayKinds == 0 ? abi.REASON_NONE : overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
-  if (reason != abi.REASON_NONE) return reason;
-  return possessionJudge(authenticator, slot, nowMs); // last, because it may cost a verification, and uses a proof up
+  const revoked = overlayKinds == 0 ? abi.REASON_NONE : overlayJudge(abi.REVOKED_TOKEN, tokenIdAddress, tokenIdLength, issuedMs, nowMs);
+  // Possession comes last, because it may cost a verification, and uses a proof up.
+  const reason = revoked == abi.REASON_NONE ? possessionJudge(authenticator, slot, nowMs) : revoked;
+  // Who could not prove to hold a bound token may be anybody: it is not the caller's account that this goes to.
+  if (reason == abi.REASON_NONE || confirmation == 0) credentialSet(keyIdAddress, keyIdLength, issuedMs, expiryMs);
+  return reason;
 }
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
@@ -110,6 +114,8 @@ function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, n
   const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
   if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
   else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
+  const expiresMs = load<f64>(apiKeyRecord + abi.API_KEY_EXPIRES_MS);
+  credentialSet(stringAddress(id), stringLength(id), NaN, expiresMs == 0 ? Infinity : expiresMs);
   if (overlayKinds == 0) return abi.REASON_NONE;
   return overlayJudge(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
 }

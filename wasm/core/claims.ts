@@ -152,6 +152,8 @@ function isNumberOrAbsent(key: u64): bool {
 
 /** The first second at which the token's times no longer hold, the tolerance included; Infinity without exp. Set by claimsJudge. */
 export let expiresS: f64 = 0;
+/** exp as it stands, Infinity without one. Set by datesJudge. */
+export let expS: f64 = Infinity;
 
 function timesJudge(authenticator: usize, nowMs: f64): i32 {
   const expires = dateOf(EXP, Infinity);

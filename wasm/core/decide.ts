@@ -3,10 +3,13 @@
 import * as abi from "../abi";
 import { authenticate } from "./authenticate";
 import { bindsHold } from "./bind";
+import { callerCount } from "./callers";
+import { credentialAccepted, credentialReset } from "./credential";
 import { eventFill } from "./event";
 import { gcra_evictions, gcra_new } from "./gcra";
 import { grantEnded } from "./grants";
 import { image, services } from "./image";
+import { limitKeysReset } from "./limit-key";
 import { limitsTake, shadowLimit, verificationTake } from "./limits";
 import { overlayBoot } from "./overlay";
 import { path_normalize, pathChanged } from "./path";
@@ -93,6 +96,8 @@ function clearVerdict(): void {
 /** REASON_NONE, or why the request is refused or, with `shadow`, would be; or VERIFICATION_NEEDED. */
 function judge(nowMs: f64): i32 {
   if (image == 0 || !booted) return abi.REASON_POLICY_MISSING;
+  limitKeysReset();
+  credentialReset();
   const method = load<i32>(abi.REQUEST_METHOD);
   const flags = load<i32>(abi.REQUEST_FLAGS);
   let reason = findRoute(method);
@@ -142,7 +147,7 @@ function findRoute(method: i32): i32 {
   return reason;
 }
 
-/** Counts the request and offers it to the sampler. */
+/** Counts the request, for its operation and its caller, and offers it to the sampler. */
 function observe(verdict: i32, reason: i32, nowMs: f64): void {
   store<u64>(counter, load<u64>(counter) + 1);
   const id = siphash(secretLow, secretHigh, counter, 8);
@@ -151,6 +156,7 @@ function observe(verdict: i32, reason: i32, nowMs: f64): void {
   // By what came before this request: a stratum chosen by the request itself would bias the sample.
   const hot = statsRequests(operation) >= <u32>abi.HOT_REQUESTS;
   statsCount(operation, verdict, reason);
+  if (credentialAccepted) callerCount(operation, verdict == abi.VERDICT_REFUSE, nowMs);
   const stratum = (verdict << 1) | <i32>hot;
   const priority = 1 / uniform(id);
   const slot = sampleOffer(stratum, priority);

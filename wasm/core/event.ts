@@ -45,7 +45,7 @@ function clamp(length: i32, most: i32): i32 {
 }
 
 /** At most `most` bytes, without the first half of a UTF-8 character at the end. */
-function cut(text: usize, length: i32, most: i32): i32 {
+export function cut(text: usize, length: i32, most: i32): i32 {
   if (length <= most) return max(length, 0);
   while (most > 0 && (load<u8>(text + most) & 0xc0) == 0x80) most--;
   return most;

@@ -1,4 +1,5 @@
 // What the core exports: nothing else is visible to the host. Only i32 and f64 cross; records are in memory (../abi.ts).
+export { caller_pairs_count, callers_clear, callers_count, callers_unlisted, places_unlisted } from "./callers";
 export { cbor_scan } from "./cbor";
 export { cose_verify, cwt_verify } from "./cwt";
 export { caller_check } from "./caller-check";

@@ -19,7 +19,7 @@ let issuerOf: i32 = -1;
 let issuerImage: i32 = 0;
 let issuerHash: u64 = 0;
 
-/** Hashes of this request's caller, made when a limit first asks. */
+/** Hashes of this request's caller, made when somebody first asks. */
 let principalKnown: bool = false;
 let principalHash: u64 = 0;
 let addressKnown: bool = false;
@@ -111,21 +111,32 @@ function writeHeader(at: usize, slot: i32): void {
 
 /** A subject is unique within its issuer only (RFC 7519 §4.1.2). A caller without a principal counts by address. */
 function writePrincipal(at: usize): void {
-  const length = load<i32>(abi.VERDICT_PRINCIPAL_LENGTH);
-  if (length == 0) return writeAddress(at);
-  if (!principalKnown) principalHash = siphash(seedLow, seedHigh, load<usize>(abi.VERDICT_PRINCIPAL), length);
+  if (load<i32>(abi.VERDICT_PRINCIPAL_LENGTH) == 0) return writeAddress(at);
+  writeSubject(at, issuerScope(load<i32>(abi.VERDICT_AUTHENTICATOR)), principalDigest());
+}
+
+/** Hash of the principal in the verdict record, whoever vouches for it. */
+export function principalDigest(): u64 {
+  if (!principalKnown) {
+    principalHash = siphash(seedLow, seedHigh, load<usize>(abi.VERDICT_PRINCIPAL), load<i32>(abi.VERDICT_PRINCIPAL_LENGTH));
+  }
   principalKnown = true;
-  writeSubject(at, issuerScope(load<i32>(abi.VERDICT_AUTHENTICATOR)), principalHash);
+  return principalHash;
 }
 
 function writeAddress(at: usize): void {
+  writeSubject(at, abi.KEY_ADDRESS, addressDigest());
+}
+
+/** Hash of the client's address, an IPv6 one's /64. */
+export function addressDigest(): u64 {
   if (!addressKnown) {
     const length = addressRead();
     if (length < 0) addressLimitPrefix();
     addressHash = addressHashOf(length);
   }
   addressKnown = true;
-  writeSubject(at, abi.KEY_ADDRESS, addressHash);
+  return addressHash;
 }
 
 function writeNetwork(at: usize): void {

@@ -3,7 +3,7 @@
 import * as abi from "../abi";
 import { gcra_take, gcraArrival, gcraCharge, gcraClock, gcraFind } from "./gcra";
 import { authenticators, limits, operations, refAt } from "./image";
-import { addressKey, limitKey, limitKeysReset } from "./limit-key";
+import { addressKey, limitKey } from "./limit-key";
 
 // What was found for each limit while checking, MAX_REQUEST_LIMITS times
 const FACT_LIMIT: usize = 0; // u32 index
@@ -37,7 +37,6 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
   if (count == 0) return true;
   const cost = <f64>load<u32>(record + abi.OPERATION_COST);
   const now = gcraClock(table, nowUs);
-  limitKeysReset();
   const first = load<i32>(record + abi.OPERATION_LIMITS_FIRST);
   let end = facts;
   let admitted = true;
@@ -67,7 +66,6 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
  */
 export function verificationTake(table: usize, nowUs: u64): bool {
   const record = authenticators + load<usize>(abi.VERIFY_AUTHENTICATOR) * abi.AUTH_SIZE;
-  limitKeysReset();
   const key = addressKey(load<u64>(record + abi.AUTH_VERIFY_SALT));
   const interval = load<f64>(record + abi.AUTH_VERIFY_INTERVAL_US);
   const tolerance = load<f64>(record + abi.AUTH_VERIFY_TOLERANCE_US);

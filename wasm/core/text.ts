@@ -31,3 +31,12 @@ export function bytesOrder(a: usize, b: usize, length: i32): i32 {
   const first = ctz(differing) & 56; // bits below the first byte that differs; 64 & 56 = 0, where both are the same
   return differing == 0 ? 0 : <i32>((load<u64>(a) >> first) & 0xff) - <i32>((load<u64>(b) >> first) & 0xff);
 }
+
+/**
+ * Copies `length` bytes in steps of 16, since memory.copy leaves the module, which costs more than a short text. Both places have
+ * room for whole steps.
+ */
+@inline
+export function textCopy(to: usize, from: usize, length: i32): void {
+  for (let i: usize = 0; i < <usize>length; i += 16) v128.store(to + i, v128.load(from + i));
+}

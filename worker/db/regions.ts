@@ -7,6 +7,9 @@ export interface RegionRow {
   stored: number;
   dropped: number;
   lastReportMs: number;
+  /** Requests of authenticated callers that are in no row of principal_operations, and places in none of principal_places. */
+  callersUnlisted: number;
+  placesUnlisted: number;
 }
 
 /** A batch's head: `stored` are the requests of this batch alone, the rest are totals of the incarnation. */
@@ -21,14 +24,25 @@ export interface BatchHead extends RegionRow {}
 export function advanceRegion(db: D1Database, head: BatchHead): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO regions (region, incarnation, batch_seq, reported, stored, dropped, last_report_ms)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+      `INSERT INTO regions (region, incarnation, batch_seq, reported, stored, dropped, last_report_ms, callers_unlisted, places_unlisted)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
        ON CONFLICT (region, incarnation) DO UPDATE SET
          batch_seq = CASE WHEN batch_seq < excluded.batch_seq THEN excluded.batch_seq END,
          reported = excluded.reported, stored = stored + excluded.stored, dropped = excluded.dropped,
-         last_report_ms = excluded.last_report_ms`,
+         last_report_ms = excluded.last_report_ms,
+         callers_unlisted = excluded.callers_unlisted, places_unlisted = excluded.places_unlisted`,
     )
-    .bind(head.region, head.incarnation, head.batchSeq, head.reported, head.stored, head.dropped, head.lastReportMs);
+    .bind(
+      head.region,
+      head.incarnation,
+      head.batchSeq,
+      head.reported,
+      head.stored,
+      head.dropped,
+      head.lastReportMs,
+      head.callersUnlisted,
+      head.placesUnlisted,
+    );
 }
 
 /** { batchSeq } of the incarnation's last applied batch; no row before its first. */
@@ -41,6 +55,7 @@ export function selectBatchSeq(db: D1Database, region: string, incarnation: stri
 /** Every incarnation, as RegionRow. */
 export function selectRegions(db: Pick<D1Database, "prepare">): D1PreparedStatement {
   return db.prepare(
-    `SELECT region, incarnation, batch_seq AS "batchSeq", reported, stored, dropped, last_report_ms AS "lastReportMs" FROM regions`,
+    `SELECT region, incarnation, batch_seq AS "batchSeq", reported, stored, dropped, last_report_ms AS "lastReportMs",
+       callers_unlisted AS "callersUnlisted", places_unlisted AS "placesUnlisted" FROM regions`,
   );
 }

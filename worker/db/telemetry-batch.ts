@@ -2,6 +2,7 @@ import { addEvents, type EventRow } from "./events.ts";
 import { addLatency, type LatencyRow } from "./latency.ts";
 import { generationIn, selectOverlayGeneration } from "./overlay-generation.ts";
 import { selectNewestVersion } from "./policies.ts";
+import { addCallers, type CallerRows } from "./principals.ts";
 import { advanceRegion, type BatchHead, selectBatchSeq } from "./regions.ts";
 import { addRollups, type RollupRow } from "./rollups.ts";
 import { addTraffic, type TrafficRow } from "./traffic.ts";
@@ -13,6 +14,7 @@ export interface TelemetryBatch {
   traffic: TrafficRow[];
   latency: LatencyRow[];
   events: EventRow[];
+  callers: CallerRows;
 }
 
 export interface BatchOutcome {
@@ -26,7 +28,9 @@ export interface BatchOutcome {
 
 /** Rows that the batch writes: one for each, since no telemetry table has a second index, and one for the region. */
 export function batchRows(batch: TelemetryBatch): number {
-  return 1 + batch.rollups.length + batch.traffic.length + batch.latency.length + batch.events.length;
+  const { rollups, traffic, latency, events, callers } = batch;
+  const tables = [rollups, traffic, latency, events, callers.principals, callers.operations, callers.places];
+  return tables.reduce((sum, rows) => sum + rows.length, 1);
 }
 
 /** Writes the batch, or finds that it stands already. Throws what D1 throws when it did neither. */
@@ -37,6 +41,7 @@ export async function writeBatch(db: D1Database, batch: TelemetryBatch): Promise
     ...addTraffic(db, batch.traffic),
     ...addLatency(db, batch.latency),
     ...addEvents(db, batch.events),
+    ...addCallers(db, batch.callers),
     selectNewestVersion(db),
     selectOverlayGeneration(db),
   ];

@@ -26,6 +26,11 @@ export interface CoreExports {
   sample_resize(k: number): void;
   unsampled_count(): number;
   evictions_count(): number;
+  callers_count(): number;
+  caller_pairs_count(): number;
+  callers_unlisted(): number;
+  places_unlisted(): number;
+  callers_clear(): void;
   token_remember(slot: number, authenticator: number, found: number, nowMs: number): number;
   proof_remember(found: number): void;
   proofs_unkept(): number;

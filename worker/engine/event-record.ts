@@ -42,7 +42,7 @@ export function readEvent(memory: WebAssembly.Memory, address: number, meta: Pol
 }
 
 /** Inverse of the packing in request-record.ts; "" = unknown. */
-function letters(packed: number, count: number): string {
+export function letters(packed: number, count: number): string {
   if (packed === 0) return "";
   let code = "";
   for (let i = 0; i < count; i++) code += String.fromCharCode((packed >> (8 * i)) & 0xff);

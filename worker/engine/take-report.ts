@@ -1,9 +1,10 @@
 import * as abi from "../../wasm/abi.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
-import type { OperationName, RollupIncrement, SampledEvent, TrafficIncrement } from "../region/report.ts";
+import type { CallerIncrement, OperationName, RollupIncrement, SampledEvent, TrafficIncrement } from "../region/report.ts";
 import type { Engine } from "./engine.ts";
 import { readEvent } from "./event-record.ts";
 import { reasonNames, verdictNames } from "./names.ts";
+import { takeCallers } from "./take-callers.ts";
 
 export interface Counts {
   requests: number;
@@ -11,6 +12,9 @@ export interface Counts {
   rollups: RollupIncrement[];
   traffic: TrafficIncrement[];
   samples: SampledEvent[];
+  callers: CallerIncrement[];
+  /** Requests of callers that the core had listed and the report had no room for. */
+  callersUnlisted: number;
 }
 
 /**
@@ -21,16 +25,17 @@ export interface Counts {
  */
 export function takeCounts(engine: Engine, meta: PolicyMeta, region: string, nowMs: number): Counts {
   const { core } = engine;
-  const counts: Counts = { requests: 0, operations: [], rollups: [], traffic: [], samples: [] };
+  const counts: Counts = { requests: 0, operations: [], rollups: [], traffic: [], samples: [], callers: [], callersUnlisted: 0 };
   const dirty = new Uint32Array(core.memory.buffer, abi.DIRTY, core.dirty_count());
   for (const operation of dirty) readOperation(core.memory, operation, meta, counts);
+  const callers = takeCallers(core, meta, dirty);
   core.stats_clear();
 
   const listed = core.sample_take(nowMs);
   const addresses = new Uint32Array(core.memory.buffer, core.sample_list(), listed);
   for (const address of addresses) counts.samples.push(readEvent(core.memory, address, meta, region));
   core.sample_release();
-  return counts;
+  return { ...counts, ...callers };
 }
 
 function readOperation(memory: WebAssembly.Memory, index: number, meta: PolicyMeta, counts: Counts): void {

@@ -23,6 +23,8 @@ export class Reporter {
   #lostTold = 0;
   #evictionsTold = 0;
   #unsampledTold = 0;
+  #callersUnlistedTold = 0;
+  #placesUnlistedTold = 0;
   #reportsDropped = 0;
   #requestsDropped = 0;
   intervalMs = FIRST_INTERVAL_MS;
@@ -41,26 +43,30 @@ export class Reporter {
   collect(engine: Engine, meta: PolicyMeta, region: string, nowMs: number, last = false): void {
     this.#requestsDropped += engine.lostRequests - this.#lostTold;
     this.#lostTold = engine.lostRequests;
-    const counts = takeCounts(engine, meta, region, last ? Number.POSITIVE_INFINITY : nowMs);
+    const { callersUnlisted, ...counts } = takeCounts(engine, meta, region, last ? Number.POSITIVE_INFINITY : nowMs);
     const counters = {
       coreFaults: engine.faults - this.#faultsTold,
       reportsDropped: this.#reportsDropped,
       requestsDropped: this.#requestsDropped,
       limitEvictions: Math.max(0, engine.core.evictions_count() - this.#evictionsTold),
       unsampled: Math.max(0, engine.core.unsampled_count() - this.#unsampledTold),
+      callersUnlisted: callersUnlisted + Math.max(0, engine.core.callers_unlisted() - this.#callersUnlistedTold),
+      placesUnlisted: Math.max(0, engine.core.places_unlisted() - this.#placesUnlistedTold),
     };
     const silent = counts.requests === 0 && counts.traffic.length === 0 && counts.samples.length === 0;
     if (silent && counters.requestsDropped === 0 && counters.coreFaults === 0) return;
     this.#faultsTold += counters.coreFaults;
     this.#evictionsTold = engine.core.evictions_count();
     this.#unsampledTold = engine.core.unsampled_count();
+    this.#callersUnlistedTold = engine.core.callers_unlisted();
+    this.#placesUnlistedTold = engine.core.places_unlisted();
     this.#reportsDropped = 0;
     this.#requestsDropped = 0;
     const span = { fromMs: this.#sinceMs, toMs: nowMs };
     this.#sinceMs = nowMs;
     this.#seq += 1;
     this.#keep({
-      v: 1,
+      v: 2,
       isolate: this.#isolate,
       seq: this.#seq,
       region,

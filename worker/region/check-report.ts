@@ -1,5 +1,6 @@
 import { LATENCY_BUCKETS, MAX_OPERATIONS, MAX_SAMPLES, REASON_COUNT, STRATA, VERDICT_COUNT } from "../../wasm/abi.ts";
 import { kindNames, reasonNames, verdictNames } from "../engine/names.ts";
+import { checkCallers } from "./check-callers.ts";
 import { REPORT_VERSION } from "./report.ts";
 
 /** Why a report was refused. Stable: isolates count them, the documentation lists them. */
@@ -14,6 +15,7 @@ export type ReportRefusal =
   | "report_requests_mismatch"
   | "report_traffic_invalid"
   | "report_samples_invalid"
+  | "report_callers_invalid"
   | "report_counters_invalid"
   | "report_too_large";
 
@@ -54,7 +56,9 @@ export function checkReport(value: unknown, region: string): ReportRefusal | nul
   )
     return "report_time_invalid";
   if (!isList(value.operations, MAX_OPERATIONS, isOperation)) return "report_operations_invalid";
-  return checkCounts(value, value.operations.length) ?? checkSamples(value, region);
+  return (
+    checkCounts(value, value.operations.length) ?? checkSamples(value, region) ?? checkCallers(value, value.operations.length)
+  );
 }
 
 function checkCounts(value: Fields, operations: number): ReportRefusal | null {
@@ -63,7 +67,10 @@ function checkCounts(value: Fields, operations: number): ReportRefusal | null {
   if (value.requests !== requests) return "report_requests_mismatch";
   if (!isList(value.traffic, MAX_OPERATIONS, (item) => isTraffic(item, operations))) return "report_traffic_invalid";
   const counters = value.counters;
-  const names = ["coreFaults", "reportsDropped", "requestsDropped", "limitEvictions", "unsampled"];
+  const names = [
+    ...["coreFaults", "reportsDropped", "requestsDropped", "limitEvictions", "unsampled"],
+    ...["callersUnlisted", "placesUnlisted"],
+  ];
   return isFields(counters) && names.every((name) => isCount(counters[name])) ? null : "report_counters_invalid";
 }
 

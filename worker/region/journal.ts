@@ -1,6 +1,6 @@
 import type { TelemetryBatch } from "../db/telemetry-batch.ts";
 import type { IsolateRow } from "./isolate-memory.ts";
-import type { PendingRows } from "./pending.ts";
+import type { Carry } from "./pending.ts";
 import type { Pulse } from "./pulse.ts";
 import type { Report } from "./report.ts";
 import type { SavedBudget } from "./row-budget.ts";
@@ -15,13 +15,16 @@ export interface Totals {
   batchSeq: number;
   lastBatchMs: number;
   lastReportMs: number;
+  /** Requests of authenticated callers that no row of theirs counts, and places left out. */
+  callersUnlisted: number;
+  placesUnlisted: number;
   budget: SavedBudget | null;
 }
 
 export interface Journaled {
   totals: Totals | null;
   isolates: IsolateRow[];
-  carry: PendingRows | null;
+  carry: Carry | null;
   outbox: TelemetryBatch | null;
   pulse: ReturnType<Pulse["save"]> | null;
   /** Reports since the last commit, in the order in which they came. */
@@ -31,7 +34,7 @@ export interface Journaled {
 export interface Commit {
   totals: Totals;
   isolates: { changed: IsolateRow[]; forgotten: string[] };
-  carry: PendingRows;
+  carry: Carry;
   pulse: ReturnType<Pulse["save"]>;
   /** undefined leaves the one that stands. */
   outbox?: TelemetryBatch;
@@ -75,14 +78,14 @@ export class Journal {
     const inbox = this.#sql.exec<{ receivedMs: number; report: string }>(
       `SELECT received_ms AS "receivedMs", report FROM inbox ORDER BY id`,
     );
-    return {
+    return withCallers({
       totals: this.#read<Totals>("totals"),
       isolates: isolates.toArray() as unknown as IsolateRow[],
-      carry: this.#read<PendingRows>("carry"),
+      carry: this.#read<Carry>("carry"),
       outbox: this.#read<TelemetryBatch>("outbox"),
       pulse: this.#read<ReturnType<Pulse["save"]>>("pulse"),
       reports: [...inbox].map(({ receivedMs, report }) => ({ receivedMs, report: JSON.parse(report) as Report })),
-    };
+    });
   }
 
   /** Replaces the inbox by what it came to, at once or not at all. */
@@ -125,4 +128,24 @@ export class Journal {
     const rows = this.#sql.exec<{ json: string }>("SELECT json FROM documents WHERE name = ? ORDER BY chunk", name).toArray();
     return rows.length === 0 ? null : (JSON.parse(rows.map((row) => row.json).join("")) as T);
   }
+}
+
+const NO_CALLERS = { callersUnlisted: 0, placesUnlisted: 0 };
+
+/** What was journaled before callers were (report version 1) has none: it is still acknowledged, and must be read. */
+function withCallers({ totals, carry, outbox, reports, ...rest }: Journaled): Journaled {
+  return {
+    ...rest,
+    totals: totals && { ...NO_CALLERS, ...totals },
+    carry: carry && { ...carry, callers: carry.callers ?? [] },
+    outbox: outbox && {
+      ...outbox,
+      head: { ...NO_CALLERS, ...outbox.head },
+      callers: outbox.callers ?? { principals: [], operations: [], places: [] },
+    },
+    reports: reports.map(({ receivedMs, report }) => ({
+      receivedMs,
+      report: { ...report, callers: report.callers ?? [], counters: { ...NO_CALLERS, ...report.counters } },
+    })),
+  };
 }

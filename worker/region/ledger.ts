@@ -3,7 +3,8 @@ import { checkReport, type ReportRefusal } from "./check-report.ts";
 import { IsolateMemory } from "./isolate-memory.ts";
 import { Journal, type Totals } from "./journal.ts";
 import { Pending, type PendingRows } from "./pending.ts";
-import { batchIntervalMs, planBatch } from "./plan-batch.ts";
+import { type BatchRows, batchIntervalMs, planBatch } from "./plan-batch.ts";
+import { callersDueMs, planCallersAlone } from "./plan-callers.ts";
 import { Pulse, type PulseStep } from "./pulse.ts";
 import type { Report } from "./report.ts";
 import { RowBudget } from "./row-budget.ts";
@@ -59,6 +60,8 @@ export class Ledger {
       batchSeq: 0,
       lastBatchMs: 0,
       lastReportMs: 0,
+      callersUnlisted: 0,
+      placesUnlisted: 0,
       budget: null,
     };
     this.#committed = { ...this.#totals };
@@ -104,6 +107,12 @@ export class Ledger {
     return { state: "taken", counts };
   }
 
+  /** Requests of authenticated callers that no row of theirs counts, and places left out, since this incarnation began. */
+  get unlisted(): { callersUnlisted: number; placesUnlisted: number } {
+    const { callersUnlisted, placesUnlisted } = this.#totals;
+    return { callersUnlisted, placesUnlisted };
+  }
+
   accounts(): Accounts {
     const { reported, stored, dropped } = this.#totals;
     return { reported, stored, dropped, pending: this.pending.requests + (this.#outbox?.head.stored ?? 0) };
@@ -111,25 +120,41 @@ export class Ledger {
 
   /** When the next batch may be built, ms; null while there is nothing to write or one is on its way. */
   nextBatchMs(nowMs: number): number | null {
-    if (this.#outbox || this.pending.isEmpty) return null;
-    return this.#totals.lastBatchMs + batchIntervalMs(this.pending, this.budget, nowMs);
+    if (this.#outbox) return null;
+    const dueMs = Math.min(this.#countsDueMs(nowMs), callersDueMs(this.pending.callers, this.budget, nowMs));
+    return Number.isFinite(dueMs) ? dueMs : null;
   }
 
   /** The batch to send now: the one on its way, or a new one when it is due and within budget. */
   batch(nowMs: number): TelemetryBatch | null {
     if (this.#outbox) return this.#outbox;
-    const dueMs = this.nextBatchMs(nowMs);
-    if (dueMs === null || dueMs > nowMs) return null;
-    const rows = planBatch(this.pending, this.budget, nowMs - this.#totals.lastBatchMs, nowMs);
+    const rows = this.#plan(nowMs);
     if (!rows) return null;
     const { incarnation, reported, dropped, lastReportMs } = this.#totals;
     const stored = rows.rollups.reduce((sum, row) => sum + row.requests, 0);
     this.#totals.batchSeq++;
-    this.#totals.lastBatchMs = nowMs;
-    const head = { region: this.#region, incarnation, batchSeq: this.#totals.batchSeq, reported, stored, dropped, lastReportMs };
+    const { batchSeq } = this.#totals;
+    const head = { region: this.#region, incarnation, batchSeq, reported, stored, dropped, lastReportMs, ...this.unlisted };
     this.#outbox = { head, ...rows };
     this.#commit(this.#outbox);
     return this.#outbox;
+  }
+
+  #countsDueMs(nowMs: number): number {
+    if (this.pending.isEmpty) return Number.POSITIVE_INFINITY;
+    return this.#totals.lastBatchMs + batchIntervalMs(this.pending, this.budget, nowMs);
+  }
+
+  /** What is to be sent now, callers alone where counts are not due: the pace of counts is their own. */
+  #plan(nowMs: number): BatchRows | null {
+    if (this.#countsDueMs(nowMs) <= nowMs) {
+      const rows = planBatch(this.pending, this.budget, nowMs - this.#totals.lastBatchMs, nowMs);
+      if (rows) this.#totals.lastBatchMs = nowMs;
+      if (rows) return rows;
+    }
+    return callersDueMs(this.pending.callers, this.budget, nowMs) <= nowMs
+      ? planCallersAlone(this.pending.callers, this.budget, nowMs)
+      : null;
   }
 
   /** D1 has the batch. */
@@ -165,7 +190,9 @@ export class Ledger {
 
   #merge(report: Report, nowMs: number): PulseStep {
     this.#isolates.remember(report.isolate, report.seq, nowMs);
-    this.pending.merge(report, nowMs);
+    const unlisted = this.pending.merge(report, nowMs);
+    this.#totals.callersUnlisted += report.counters.callersUnlisted + unlisted.callers;
+    this.#totals.placesUnlisted += report.counters.placesUnlisted + unlisted.places;
     // What an isolate had to drop was reported nowhere else: it is accounted for here, as reported and as dropped.
     this.#totals.reported += report.requests + report.counters.requestsDropped;
     this.#totals.dropped += report.counters.requestsDropped;
@@ -180,7 +207,7 @@ export class Ledger {
     const change = {
       totals: this.#totals,
       isolates: this.#isolates.takeChanges(),
-      carry: this.pending.rows(),
+      carry: this.pending.carry(),
       pulse: this.pulse.save(),
     };
     this.#journal.commit(outbox ? { ...change, outbox } : change);

@@ -2,6 +2,7 @@ import { MAX_SAMPLES, STRATA } from "../../wasm/abi.ts";
 import type { LatencyRow } from "../db/latency.ts";
 import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";
+import { CallerTable, type Unlisted, type WaitingCaller } from "./caller-table.ts";
 import { KeyedRows } from "./keyed-rows.ts";
 import type { OperationName, Report, SampledEvent } from "./report.ts";
 import { latencyKind, rollupKind, trafficKind } from "./row-kinds.ts";
@@ -20,23 +21,31 @@ export interface PendingRows {
   samples: SampledEvent[];
 }
 
+/** All that is to survive a restart. Readers of D1 are not told of callers, whose rows may be late by minutes. */
+export interface Carry extends PendingRows {
+  callers: WaitingCaller[];
+}
+
 /** What has been reported and not yet put into a batch. Every table is bounded; only detail can be lost here. */
 export class Pending {
   readonly rollups = new KeyedRows(rollupKind, MAX_COUNT_ROWS);
   readonly traffic = new KeyedRows(trafficKind, MAX_COUNT_ROWS);
   readonly latency = new KeyedRows(latencyKind, MAX_LATENCY_ROWS);
   readonly samples = new SampleUnion(STRATA, MAX_SAMPLES);
+  readonly callers = new CallerTable();
 
   /** Requests in here: what the rollups sum up to. */
   get requests(): number {
     return this.rollups.rows().reduce((sum, row) => sum + row.requests, 0);
   }
 
+  /** Apart from callers. */
   get isEmpty(): boolean {
     return this.rollups.size + this.traffic.size + this.latency.size + this.samples.size === 0;
   }
 
-  merge(report: Report, nowMs: number): void {
+  /** Answers what there was no room for. */
+  merge(report: Report, nowMs: number): Unlisted {
     const minute = Math.floor(Math.max(nowMs - OLDEST_MS, Math.min(report.toMs, nowMs)) / 60_000);
     const place = (operation: number) => ({ minute, region: report.region, ...(report.operations[operation] ?? UNKNOWN) });
     for (const { operation, verdict, reason, requests } of report.rollups) {
@@ -48,6 +57,13 @@ export class Pending {
       for (const [bucket, requests] of latency) this.latency.add({ ...at, bucket, requests });
     }
     for (const sample of report.samples) this.samples.offer(sample);
+    const unlisted = { callers: 0, places: 0 };
+    for (const caller of report.callers) {
+      const { callers, places } = this.callers.add(caller, report.operations, nowMs);
+      unlisted.callers += callers;
+      unlisted.places += places;
+    }
+    return unlisted;
   }
 
   rows(): PendingRows {
@@ -59,10 +75,15 @@ export class Pending {
     };
   }
 
-  restore(rows: PendingRows): void {
+  carry(): Carry {
+    return { ...this.rows(), callers: this.callers.save() };
+  }
+
+  restore(rows: Carry): void {
     for (const row of rows.rollups) this.rollups.add(row);
     for (const row of rows.traffic) this.traffic.add(row);
     for (const row of rows.latency) this.latency.add(row);
     for (const sample of rows.samples) this.samples.offer(sample);
+    this.callers.restore(rows.callers);
   }
 }

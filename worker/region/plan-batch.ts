@@ -1,8 +1,10 @@
 import type { EventRow } from "../db/events.ts";
 import type { LatencyRow } from "../db/latency.ts";
+import type { CallerRows } from "../db/principals.ts";
 import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";
 import type { Pending } from "./pending.ts";
+import { HEAD_ROWS, planCallers } from "./plan-callers.ts";
 import type { RowBudget } from "./row-budget.ts";
 
 const FASTEST_MS = 1_000;
@@ -11,14 +13,13 @@ const PATIENCE_MS = 300_000;
 /** Latency rows are written when their minute is over, and the reports of its last second have come. */
 const MINUTE_SETTLED_MS = 5_000;
 const MAX_EVENTS = 1_000;
-/** The region's own row, which every batch writes. */
-const HEAD_ROWS = 1;
 
 export interface BatchRows {
   rollups: RollupRow[];
   traffic: TrafficRow[];
   latency: LatencyRow[];
   events: EventRow[];
+  callers: CallerRows;
 }
 
 /**
@@ -34,12 +35,17 @@ export function batchIntervalMs(pending: Pending, budget: RowBudget, nowMs: numb
 
 /**
  * Moves out of `pending` what the budget has room for now, and reserves it; null when it has not. Counts go first and whole, so
- * that every request that leaves is stored; then latency of closed minutes; then samples.
+ * that every request that leaves is stored; then latency of closed minutes; then callers; then samples.
  */
 export function planBatch(pending: Pending, budget: RowBudget, sinceLastMs: number, nowMs: number): BatchRows | null {
   const counts = planCounts(pending, budget, sinceLastMs, nowMs);
   if (!counts) return null;
-  return { ...counts, latency: planLatency(pending, budget, nowMs), events: planEvents(pending, budget, sinceLastMs, nowMs) };
+  return {
+    ...counts,
+    latency: planLatency(pending, budget, nowMs),
+    callers: planCallers(pending.callers, budget, nowMs),
+    events: planEvents(pending, budget, sinceLastMs, nowMs),
+  };
 }
 
 function planCounts(pending: Pending, budget: RowBudget, sinceLastMs: number, nowMs: number) {

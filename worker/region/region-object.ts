@@ -30,6 +30,9 @@ export interface RegionHealth extends Accounts {
   /** Rows billed today, and this region's share of what may be written in a day. */
   rowsToday: number;
   rowsPerDay: number;
+  /** Requests of authenticated callers that are in none of their rows, and places left out; with those that are, all of them. */
+  callersUnlisted: number;
+  placesUnlisted: number;
 }
 
 export interface SnapshotQuery {
@@ -145,6 +148,7 @@ export class RegionObject extends DurableObject<Env> {
       d1Failures: this.#flusher.failures,
       rowsToday: this.ledger.budget.spentToday,
       rowsPerDay: this.ledger.budget.perDay,
+      ...this.ledger.unlisted,
     };
   }
 

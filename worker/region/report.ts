@@ -1,5 +1,5 @@
 /** One exchange between an isolate and its region. Both sides check `v`; unknown versions are refused, not guessed at. */
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
 
 /** What an isolate saw since its last report. Numbers are exact; `samples` are what its sampler kept. */
 export interface Report {
@@ -18,8 +18,22 @@ export interface Report {
   rollups: RollupIncrement[];
   traffic: TrafficIncrement[];
   samples: SampledEvent[];
+  /** Every authenticated caller, each once. */
+  callers: CallerIncrement[];
   /** Counts of what went wrong or did not fit since the last report. */
-  counters: { coreFaults: number; reportsDropped: number; requestsDropped: number; limitEvictions: number; unsampled: number };
+  counters: ReportCounters;
+}
+
+export interface ReportCounters {
+  coreFaults: number;
+  reportsDropped: number;
+  requestsDropped: number;
+  limitEvictions: number;
+  unsampled: number;
+  /** Requests of authenticated callers that are not in `callers`: with those that are, all of them. */
+  callersUnlisted: number;
+  /** Requests whose place is not in their caller's `places`. */
+  placesUnlisted: number;
 }
 
 export interface OperationName {
@@ -48,6 +62,35 @@ export interface TrafficIncrement {
   bytesOut: number;
   /** [bucket, requests]; bucket as in wasm/abi.ts LATENCY_BUCKETS. */
   latency: [number, number][];
+}
+
+/** A principal that an authenticator vouched for, what its newest credential says, and what it did. */
+export interface CallerIncrement {
+  authenticator: string;
+  /** "" = its credentials name nobody. */
+  principal: string;
+  kind: SampledEvent["kind"];
+  /** What names the credential: an API key's id, a token's kid; "" = nothing does. Cut at 64 bytes. */
+  credential: string;
+  /** Space-separated, cut at 512 bytes. */
+  scopes: string;
+  /** Names of the policy's roles, space-separated. */
+  roles: string;
+  /** null = it does not say. */
+  issuedMs: number | null;
+  /** null = never. */
+  expiresMs: number | null;
+  /** The longest of a credential that says both dates. */
+  lifetimeMs: number | null;
+  /** A credential without an expiry was accepted. */
+  endless: boolean;
+  firstMs: number;
+  lastMs: number;
+  /** Linear counting over 64 bits (Whang et al., TODS 1990): the lower and the higher half. */
+  addresses: [number, number];
+  places: [country: string, asn: number][];
+  /** [index into `operations`, let pass, refused] */
+  operations: [number, number, number][];
 }
 
 export interface SampledEvent {

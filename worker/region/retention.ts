@@ -1,10 +1,13 @@
 import { deleteExpiredOverlay, deleteExpiredSignIns, deleteExpiredTelemetry } from "../db/expiry.ts";
 import { selectNewestPolicy } from "../db/policies.ts";
+import { deleteExpiredCallers } from "../db/principals.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
 
 const DAY_MS = 86_400_000;
 const DEFAULT_RETAIN_DAYS = 14;
 const DEFAULT_ROWS_PER_DAY = 100_000;
+/** A caller unseen for so long is forgotten: more than a year, so that what calls once a year is still known. */
+const CALLER_DAYS = 400;
 /** Rows of one DELETE: far below what a D1 query may take. */
 const CHUNK_ROWS = 5_000;
 
@@ -16,7 +19,7 @@ export interface Retained {
 }
 
 /**
- * The daily clean-up: telemetry older than the policy's retainDays, and sign-ins, revocations and
+ * The daily clean-up: telemetry older than the policy's retainDays, callers long unseen, and sign-ins, revocations and
  * grants that are over. Bounded by the half of
  * rowsPerDay that the regions leave for deletes.
  */
@@ -26,11 +29,20 @@ export async function retain(env: Pick<Env, "DB">, nowMs: number): Promise<Retai
   for (const result of await env.DB.batch([...deleteExpiredSignIns(env.DB, nowMs), ...deleteExpiredOverlay(env.DB, nowMs)])) {
     rowsWritten += result.meta.rows_written;
   }
-  const beforeMs = nowMs - retainDays * DAY_MS;
   const most = rowsPerDay / 2;
+  const telemetryMs = nowMs - retainDays * DAY_MS;
+  const callersMs = nowMs - CALLER_DAYS * DAY_MS;
+  const telemetry = await drain(env.DB, (chunk) => deleteExpiredTelemetry(env.DB, telemetryMs, chunk), most - rowsWritten);
+  rowsWritten += telemetry.rowsWritten;
+  const callers = await drain(env.DB, (chunk) => deleteExpiredCallers(env.DB, callersMs, chunk), most - rowsWritten);
+  return { rowsWritten: rowsWritten + callers.rowsWritten, complete: telemetry.complete && callers.complete };
+}
+
+/** Deletes chunk by chunk until nothing is left, or `most` rows are gone. */
+async function drain(db: D1Database, statements: (chunk: number) => D1PreparedStatement[], most: number): Promise<Retained> {
+  let rowsWritten = 0;
   while (rowsWritten < most) {
-    const chunk = Math.ceil(Math.min(CHUNK_ROWS, (most - rowsWritten) / 4));
-    const results = await env.DB.batch(deleteExpiredTelemetry(env.DB, beforeMs, chunk));
+    const results = await db.batch(statements(Math.ceil(Math.min(CHUNK_ROWS, (most - rowsWritten) / 4))));
     const removed = results.reduce((sum, result) => sum + result.meta.changes, 0);
     rowsWritten += results.reduce((sum, result) => sum + result.meta.rows_written, 0);
     if (removed === 0) return { rowsWritten, complete: true };

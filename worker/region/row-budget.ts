@@ -1,15 +1,15 @@
 /** What a row is written for. Each lane has its own allowance, so that none starves the others. */
-export type Lane = "counts" | "latency" | "events";
+export type Lane = "counts" | "latency" | "principals" | "events";
 
-const shares: Record<Lane, number> = { counts: 0.5, latency: 0.2, events: 0.3 };
+const shares: Record<Lane, number> = { counts: 0.5, latency: 0.2, principals: 0.1, events: 0.2 };
 const lanes = Object.keys(shares) as Lane[];
 
 const DAY_MS = 86_400_000;
 /** Every row is deleted once when it has aged, and D1 bills deletes too: half of the promise is kept for them. */
 const WRITE_SHARE = 0.5;
-/** A lane saves up so many seconds of its rate, and begins with so many. */
-const SAVED_SECONDS = 300;
-const INITIAL_SECONDS = 60;
+/** A lane saves up so many seconds of its rate, and begins with so many. New callers come in crowds, the first time all of them. */
+const savedSeconds: Record<Lane, number> = { counts: 300, latency: 300, principals: 3600, events: 300 };
+const initialSeconds: Record<Lane, number> = { counts: 60, latency: 60, principals: 3600, events: 60 };
 
 export interface SavedBudget {
   perDay: number;
@@ -38,8 +38,8 @@ export class RowBudget {
     this.#perDay = perRegion(rowsPerDay, regions);
     this.#day = Math.floor(nowMs / DAY_MS);
     this.#atMs = nowMs;
-    this.#tokens = { counts: 0, latency: 0, events: 0 };
-    for (const lane of lanes) this.#tokens[lane] = this.rate(lane) * INITIAL_SECONDS;
+    this.#tokens = { counts: 0, latency: 0, principals: 0, events: 0 };
+    for (const lane of lanes) this.#tokens[lane] = this.rate(lane) * initialSeconds[lane];
   }
 
   /** A new promise; what was spent today counts against it. */
@@ -71,7 +71,7 @@ export class RowBudget {
 
   /** How full the lane is, 0 … 1. */
   fill(lane: Lane, nowMs: number): number {
-    const capacity = this.rate(lane) * SAVED_SECONDS;
+    const capacity = this.rate(lane) * savedSeconds[lane];
     return capacity > 0 ? Math.min(1, this.available(lane, nowMs) / capacity) : 0;
   }
 
@@ -115,9 +115,9 @@ export class RowBudget {
     this.#atMs = Math.max(this.#atMs, nowMs);
     let spill = 0;
     for (const lane of lanes) {
-      // What a full lane cannot hold goes to the next; events come last and take what counts and latency leave.
+      // What a full lane cannot hold goes to the next; events come last and take what the others leave.
       const filled = this.#tokens[lane] + this.rate(lane) * seconds + spill;
-      this.#tokens[lane] = Math.min(filled, this.rate(lane) * SAVED_SECONDS);
+      this.#tokens[lane] = Math.min(filled, this.rate(lane) * savedSeconds[lane]);
       spill = filled - this.#tokens[lane];
     }
     const day = Math.floor(this.#atMs / DAY_MS);

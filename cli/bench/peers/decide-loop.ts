@@ -47,5 +47,6 @@ export function decideLoop(
     core.sample_take(Number.POSITIVE_INFINITY);
     core.sample_release();
     core.stats_clear();
+    core.callers_clear();
   }
 }
