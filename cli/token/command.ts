@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { text } from "node:stream/consumers";
-import { isWellFormedKey } from "./key-format.ts";
+import { isWellFormedKey } from "../../worker/policy/key-format.ts";
 import { newKey } from "./new-key.ts";
 
 export const help = `picket token new --id ID [--env ENV] [--kind KIND] [--scopes A,B] [--roles A,B] [--expires DATE]

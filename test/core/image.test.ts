@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310200000009000000", // magic, ABI version, policy version
+  "504b54310300000009000000", // magic, ABI version, policy version
   "a00100005486a7ef00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a000000003000000e800000001000000f80000000300000070010000000000007001000000000000", // section directory
@@ -151,6 +151,8 @@ describe("refuses", () => {
     ["kid", abi.SECTION_HMAC_KEYS, abi.HMAC_KEY_KID, [-2, 9999]],
     ["API key's authenticator", abi.SECTION_API_KEYS, abi.API_KEY_AUTHENTICATOR, [-1, 9999]],
     ["API key's id", abi.SECTION_API_KEYS, abi.API_KEY_ID, [-1, 9999]],
+    ["API key's networks", abi.SECTION_API_KEYS, abi.API_KEY_NETWORKS, [-2, 9999]],
+    ["environment", abi.SECTION_AUTHENTICATORS, abi.AUTH_ENVIRONMENT, [-2, 9999]],
     ["API key's scopes", abi.SECTION_API_KEYS, abi.API_KEY_SCOPES, [-2, 9999]],
     ["string", abi.SECTION_STRINGS, 4, [-1, 99999]],
   ];
@@ -172,13 +174,14 @@ describe("refuses", () => {
     ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [2]],
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
-    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, -1]],
+    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, abi.AUTH_STORED, -1]],
     ["credential slot", abi.SECTION_AUTHENTICATORS, abi.AUTH_SLOT, [abi.CREDENTIAL_SLOTS, -1]],
     ["algorithms", abi.SECTION_AUTHENTICATORS, abi.AUTH_ALGORITHMS, [1 << abi.ALG_COUNT, -1]],
     ["kind", abi.SECTION_AUTHENTICATORS, abi.AUTH_KIND, [6, -1]],
     ["tolerance", abi.SECTION_AUTHENTICATORS, abi.AUTH_TOLERANCE_S, [-1]],
     ["custom claims", abi.SECTION_AUTHENTICATORS, abi.AUTH_CLAIMS_COUNT, [abi.MAX_CUSTOM_CLAIMS + 1, -1]],
     ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_COUNT, [abi.MAX_ROLES + 1, -1]],
+    ["API key's networks that are none", abi.SECTION_API_KEYS, abi.API_KEY_NETWORKS, [0]],
     ["API key's kind", abi.SECTION_API_KEYS, abi.API_KEY_KIND, [6, -1]],
   ];
   test.each(values)("a number outside its meaning: %s", (_, section, field, numbers) => {

@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "e5ebb03cdfdd1a09726728d8f7f3eca69b5a2e1fd1359acb95404b907444f43f";
+const GOLDEN = "1d95e9a9d93991964797bc6cfb37037d8a9e7669f29a3698607e9a95f1c0d4f1";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -238,9 +238,14 @@ function expectedImage(policy: Loose) {
       claims,
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
-      flags: (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0),
+      flags:
+        (one.derive ? abi.AUTH_DERIVED : 0) |
+        (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) |
+        (one.stored ? abi.AUTH_STORED : 0),
       scopes: one.derive?.scopes?.join(" ") ?? null,
       name: one.name,
+      environment: one.environment ?? null,
+      lookups: one.stored ? (one.lookups ? 100_000 : 20_000) : null,
     })),
     apiKeys: policy.authenticators
       .flatMap((one: Loose, authenticator: number) =>
@@ -321,6 +326,12 @@ function expectedLimit(limit: Loose, claimsShown: boolean) {
   };
 }
 
+const networks: Record<string, string> = {
+  "192.0.2.0/24": "00000000000000000000ffffc000020078",
+  "2001:db8::/32": "20010db800000000000000000000000020",
+  "198.51.100.7": "00000000000000000000ffffc633640780",
+};
+
 function expectedKey(key: Loose, authenticator: number, roles: string[]) {
   const scopes = (key.scopes ?? []).join(" ");
   const expiresMs = key.expires === undefined ? 0 : Date.parse(key.expires);
@@ -331,6 +342,7 @@ function expectedKey(key: Loose, authenticator: number, roles: string[]) {
     scopes: scopes === "" ? null : scopes,
     roles: roles.filter((role) => key.roles?.includes(role)),
     kind: kindCodes[key.kind ?? "service"],
+    networks: (key.addresses ?? []).map((address: string) => networks[address]).join(""),
     expiresMs,
   };
 }

@@ -12,6 +12,7 @@ const meta = {
   authenticators: [],
   limits: [],
   credentialHeaders: ["authorization"],
+  roles: [],
   usesHost: false,
   telemetry: { rowsPerDay: 1000, retainDays: 1 },
 };

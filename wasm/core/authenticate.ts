@@ -1,19 +1,21 @@
 // Who calls. The first of the service's authenticators that claims the credential judges it; what it refuses no other may
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
-import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import { apiKeyAges, apiKeyAsk, apiKeyId, apiKeyIdLength, apiKeyJudge, apiKeyKind, apiKeyMadeMs, apiKeyNetworks, apiKeyNetworksLength } from "./api-key";
+import { apiKeyRoles, apiKeyScopes, apiKeyScopesLength } from "./api-key";
 import { cwtJudge, cwtParse, tokenType } from "./cwt";
 import { cwtIssuedMs } from "./cwt-claims";
-import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
+import { authenticators, refAt, services } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 import { tokenIdAddress, tokenIdLength, tokenIssuedMs } from "./jwt";
+import { addressAllowed } from "./networks";
 import { overlayKinds } from "./overlay";
 import { isRevoked } from "./revocations";
 import { tokenRoles } from "./roles";
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
- * where it succeeds, or fails for no other reason than a revocation. A service without authenticators is public.
+ * where it succeeds, or fails because of a revocation or of an API key's allow-list alone. A service without authenticators is public.
  *
  * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
@@ -67,16 +69,17 @@ function acceptToken(authenticator: i32, auth: usize, slot: i32, nowMs: f64): i3
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
   const reason = apiKeyJudge(slot, length, authenticator, nowMs);
+  if (reason == abi.VERIFICATION_NEEDED) apiKeyAsk(slot, authenticator);
   if (reason != abi.REASON_NONE) return reason;
-  const kind = load<i32>(apiKeyRecord + abi.API_KEY_KIND);
-  writeCaller(authenticator, slot, kind != abi.KIND_NONE ? kind : load<i32>(auth + abi.AUTH_KIND));
-  store<u32>(abi.VERDICT_ROLES, load<u32>(apiKeyRecord + abi.API_KEY_ROLES));
-  const id = load<i32>(apiKeyRecord + abi.API_KEY_ID);
-  const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
-  if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
-  else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
-  const revoked = overlayKinds != 0 && isRevoked(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
-  return revoked ? abi.REASON_REVOKED : abi.REASON_NONE;
+  writeCaller(authenticator, slot, apiKeyKind != abi.KIND_NONE ? apiKeyKind : load<i32>(auth + abi.AUTH_KIND));
+  store<u32>(abi.VERDICT_ROLES, apiKeyRoles);
+  writePrincipal(apiKeyId, apiKeyIdLength, apiKeyScopes, apiKeyScopesLength);
+  if (apiKeyAges) {
+    apiKeyAsk(slot, authenticator);
+    store<i32>(abi.VERDICT_KEY_AGES, 1);
+  }
+  if (overlayKinds != 0 && isRevoked(abi.REVOKED_CREDENTIAL, apiKeyId, apiKeyIdLength, apiKeyMadeMs, nowMs)) return abi.REASON_REVOKED;
+  return addressAllowed(apiKeyNetworks, apiKeyNetworksLength) ? abi.REASON_NONE : abi.REASON_ADDRESS_NOT_ALLOWED;
 }
 
 @inline

@@ -6,6 +6,7 @@ export { gcra_evictions, gcra_new, gcra_take } from "./gcra";
 export { hmac_sha256 } from "./hmac";
 export { image_activate, image_load } from "./image";
 export { json_scan } from "./json";
+export { key_evictions, key_learn, key_refuse } from "./key-facts";
 export { compact_verify, token_remember, token_verify } from "./jwt";
 export { overlay_load } from "./overlay";
 export { path_normalize } from "./path";

@@ -27,6 +27,9 @@ export interface CoreExports {
   unsampled_count(): number;
   evictions_count(): number;
   token_remember(slot: number, authenticator: number, found: number, nowMs: number): number;
+  key_learn(): number;
+  key_refuse(authenticator: number, reason: number, nowMs: number): void;
+  key_evictions(): number;
   token_hits(): number;
   token_evictions(): number;
 }

@@ -41,6 +41,10 @@ export class VerdictRecord {
   get verifyAuthenticator(): number {
     return this.#int(abi.VERIFY_AUTHENTICATOR);
   }
+  /** What is known of the stored API key that was used should be read anew: the verification record says which. */
+  get keyAges(): boolean {
+    return this.#int(abi.VERDICT_KEY_AGES) !== 0;
+  }
   /** Authenticated caller; "" on public services. */
   get principal(): string {
     return this.#text(abi.VERDICT_PRINCIPAL);

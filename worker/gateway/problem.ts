@@ -24,9 +24,14 @@ const kinds = new Map<number, Kind>([
   [abi.REASON_ROLE_MISSING, { status: 403, title: "The caller has no role that covers this operation" }],
   [abi.REASON_OBJECT_NOT_OWNED, { status: 403, title: "The object is not the caller's own" }],
   [abi.REASON_GRANT_EXPIRED, { status: 403, title: "The time for which the operation was granted is over" }],
+  [abi.REASON_ADDRESS_NOT_ALLOWED, { status: 403, title: "The API key may not be used from this address" }],
+  [
+    abi.REASON_CREDENTIAL_IN_QUERY,
+    { status: 401, title: "A credential is needed, in its header: what stands in the query is not taken" },
+  ],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
-  [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new tokens from this address" }],
-  [abi.REASON_KEYS_UNAVAILABLE, { status: 503, title: "The issuer's keys cannot be fetched" }],
+  [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new credentials from this address" }],
+  [abi.REASON_KEYS_UNAVAILABLE, { status: 503, title: "The keys to check the credential with cannot be fetched" }],
   [abi.REASON_BODY_REFUSED, { status: 400, title: "A GET or HEAD request must not carry a body" }],
   [abi.REASON_UPSTREAM_UNREACHABLE, { status: 502, title: "The upstream could not be reached" }],
   [abi.REASON_UPSTREAM_TIMEOUT, { status: 504, title: "The upstream did not answer in time" }],
@@ -85,9 +90,9 @@ export function refuse(refusal: Refusal): Response {
 /** RFC 6750 §3: no error code when nothing was presented; the scheme for API keys has no registered name. */
 function challenge({ reason, service, scopes }: Refusal, status: number): string {
   const scheme = service === null || service.bearer ? 'Bearer realm="picket"' : 'ApiKey realm="picket"';
-  if (reason === abi.REASON_CREDENTIAL_MISSING) return scheme;
-  // No other token of this caller would do, so there is no error of RFC 6750 to name.
-  if (reason === abi.REASON_OBJECT_NOT_OWNED) return scheme;
+  if (reason === abi.REASON_CREDENTIAL_MISSING || reason === abi.REASON_CREDENTIAL_IN_QUERY) return scheme;
+  // No other credential of this caller would do, so there is no error of RFC 6750 to name.
+  if (reason === abi.REASON_OBJECT_NOT_OWNED || reason === abi.REASON_ADDRESS_NOT_ALLOWED) return scheme;
   if (reason === abi.REASON_ROLE_MISSING) return `${scheme}, error="insufficient_scope"`; // and no scope would make up for it
   if (status === 403) return `${scheme}, error="insufficient_scope", scope="${scopes.join(" ")}"`;
   return `${scheme}, error="invalid_token"`;

@@ -1,4 +1,4 @@
-import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
+import type { CorsMeta, KeyStoreMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
 import { burstOf } from "./lower-limits.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
 import type { Authenticator, Service } from "./schema.ts";
@@ -15,6 +15,7 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       type: a.type,
       slot: slotOf(plan, a),
       verification: verificationMeta(a),
+      store: storeMeta(a),
     })),
     limits: policy.limits.map((limit) => ({
       name: limit.name,
@@ -23,6 +24,7 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       windowSeconds: limit.rate.windowSeconds,
     })),
     credentialHeaders: plan.credentialHeaders,
+    roles: plan.roles,
     usesHost: policy.services.some(({ match }) => match.host !== undefined),
     telemetry: policy.telemetry,
   };
@@ -43,6 +45,12 @@ function verificationMeta(authenticator: Authenticator): VerificationMeta | null
     rate: count,
     windowSeconds,
   };
+}
+
+function storeMeta(authenticator: Authenticator): KeyStoreMeta | null {
+  if (authenticator.type !== "api-key" || !authenticator.stored) return null;
+  const { count, windowSeconds } = authenticator.lookups.rate;
+  return { environment: authenticator.environment ?? null, rate: count, windowSeconds };
 }
 
 function serviceMeta(plan: Plan, service: Service): ServiceMeta {

@@ -30,6 +30,8 @@ export interface PolicyMeta {
   limits: { name: string; burst: number; rate: number; windowSeconds: number }[];
   /** Lower-case header names by credential slot; slot 0 is always "authorization". */
   credentialHeaders: string[];
+  /** Names of the roles: the nth is bit n of a caller's roles. */
+  roles: string[];
   /** True when a service matches on its host: only then is the Host written into the core. */
   usesHost: boolean;
   telemetry: TelemetryMeta;
@@ -41,6 +43,16 @@ export interface AuthenticatorMeta {
   slot: number;
   /** How the host verifies signatures for it; null = it never has to. */
   verification: VerificationMeta | null;
+  /** How its API keys are kept in D1; null = they are not. */
+  store: KeyStoreMeta | null;
+}
+
+export interface KeyStoreMeta {
+  /** The <env> of its keys; null = any. */
+  environment: string | null;
+  /** Look-ups of one address. */
+  rate: number;
+  windowSeconds: number;
 }
 
 export interface VerificationMeta {

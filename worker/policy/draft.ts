@@ -75,6 +75,8 @@ export interface DraftAuthenticator {
   keys: DraftKey[];
   /** Are keys derived from one secret? */
   derives: boolean;
+  /** Are API keys kept by the gateway as well? */
+  stored: boolean;
 }
 
 export interface DraftKey {
@@ -192,6 +194,7 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     maxAge: field(value, "maxAge"),
     keys,
     derives: valueAt(value, ["derive"]) !== undefined,
+    stored: valueAt(value, ["stored"]) === true,
   };
 }
 

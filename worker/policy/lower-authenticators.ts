@@ -6,6 +6,7 @@ import type { ImageWriter } from "./image-writer.ts";
 import { writeCwt } from "./lower-cwt.ts";
 import { intervalUs, limitSalt } from "./lower-limits.ts";
 import { hmacMidstates } from "./midstate.ts";
+import { networkBytes } from "./network.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding } from "./problem.ts";
 import { roleBits } from "./role-bits.ts";
@@ -51,6 +52,7 @@ export function writeAuthenticators(
     view.setInt32(abi.AUTH_SCOPES, -1, true);
     view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
     view.setInt32(abi.AUTH_TYP, -1, true);
+    view.setInt32(abi.AUTH_ENVIRONMENT, -1, true);
     const path = ["authenticators", index];
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
@@ -64,7 +66,7 @@ export function writeAuthenticators(
       writeCwt(writer, view, authenticator);
       view.setUint32(abi.AUTH_KIND, kindCodes[authenticator.kind], true);
       writeHmacKeys(writer, view, readSecrets(secretKeys(authenticator, path), CWT_SECRET_BYTES, secretOf, findings));
-    } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
+    } else writeKeyRing(writer, view, authenticator);
   }
   writeApiKeys(writer, plan);
   return secrets;
@@ -87,10 +89,23 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setUint32(abi.AUTH_FLAGS, jwt.requireExp ? 0 : abi.AUTH_EXPIRY_OPTIONAL, true);
   view.setUint32(abi.AUTH_MAX_AGE_S, Math.floor((jwt.maxAge ?? 0) / 1000), true);
   view.setUint32(abi.AUTH_MAX_LIFETIME_S, Math.floor((jwt.maxLifetime ?? 0) / 1000), true);
-  const interval = intervalUs(jwt.verifications);
+  writeVerifications(view, jwt.name, jwt.verifications);
+}
+
+/** What one address may have the host verify, or look up. */
+function writeVerifications(view: DataView, name: string, allowed: JwtAuthenticator["verifications"]): void {
+  const interval = intervalUs(allowed);
   view.setFloat64(abi.AUTH_VERIFY_INTERVAL_US, interval, true);
-  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (jwt.verifications.burst - 1) * interval, true);
-  view.setBigUint64(abi.AUTH_VERIFY_SALT, limitSalt(`verifications ${jwt.name}`), true); // no limit's name has a blank
+  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (allowed.burst - 1) * interval, true);
+  view.setBigUint64(abi.AUTH_VERIFY_SALT, limitSalt(`verifications ${name}`), true); // no limit's name has a blank
+}
+
+function writeKeyRing(writer: ImageWriter, view: DataView, ring: ApiKeyAuthenticator): void {
+  view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
+  view.setInt32(abi.AUTH_ENVIRONMENT, writer.string(ring.environment ?? null), true);
+  if (!ring.stored) return;
+  view.setUint32(abi.AUTH_FLAGS, abi.AUTH_STORED, true);
+  writeVerifications(view, ring.name, ring.lookups);
 }
 
 /** HMAC with SHA-256, whatever is left of its tag (RFC 9053 §3.1). */
@@ -154,6 +169,7 @@ function writeApiKey(writer: ImageWriter, key: ApiKeyAuthenticator["keys"][numbe
   view.setInt32(abi.API_KEY_SCOPES, writer.string(key.scopes.length === 0 ? null : key.scopes.join(" ")), true);
   view.setUint32(abi.API_KEY_KIND, kindCodes[key.kind], true);
   view.setUint32(abi.API_KEY_ROLES, roles, true);
+  view.setInt32(abi.API_KEY_NETWORKS, writer.string(key.addresses.length === 0 ? null : networkBytes(key.addresses)), true);
   view.setFloat64(abi.API_KEY_EXPIRES_MS, key.expires ?? 0, true);
 }
 

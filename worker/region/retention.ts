@@ -1,3 +1,4 @@
+import { deleteEndedApiKeys } from "../db/api-keys.ts";
 import { deleteExpiredOverlay, deleteExpiredSignIns, deleteExpiredTelemetry } from "../db/expiry.ts";
 import { selectNewestPolicy } from "../db/policies.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
@@ -23,7 +24,12 @@ export interface Retained {
 export async function retain(env: Pick<Env, "DB">, nowMs: number): Promise<Retained> {
   const { retainDays, rowsPerDay } = await telemetrySettings(env.DB);
   let rowsWritten = 0;
-  for (const result of await env.DB.batch([...deleteExpiredSignIns(env.DB, nowMs), ...deleteExpiredOverlay(env.DB, nowMs)])) {
+  const over = [
+    ...deleteExpiredSignIns(env.DB, nowMs),
+    ...deleteExpiredOverlay(env.DB, nowMs),
+    deleteEndedApiKeys(env.DB, nowMs),
+  ];
+  for (const result of await env.DB.batch(over)) {
     rowsWritten += result.meta.rows_written;
   }
   const beforeMs = nowMs - retainDays * DAY_MS;
