@@ -1,5 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import packageJson from "../../package.json";
+import { apiKeys } from "./api-keys.ts";
 import { serveAsset } from "./assets.ts";
 import { events } from "./events.ts";
 import { grants } from "./grants.ts";
@@ -28,6 +29,7 @@ export function createSoc(now: () => number) {
     .route("/", policies)
     .route("/", revocations)
     .route("/", grants)
+    .route("/", apiKeys)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });

@@ -30,10 +30,12 @@ export type Authenticator = PolicyMeta["authenticators"][number];
 
 /** The authenticator of that name in the newest policy. */
 export async function authenticatorNamed(db: D1Database, name: string): Promise<Authenticator | null> {
+  return (await newestMeta(db))?.authenticators.find((one) => one.name === name) ?? null;
+}
+
+export async function newestMeta(db: D1Database): Promise<PolicyMeta | null> {
   const policy = await selectNewestPolicy(db).first<PolicyRow>();
-  if (policy === null) return null;
-  const { authenticators } = JSON.parse(policy.meta) as PolicyMeta;
-  return authenticators.find((one) => one.name === name) ?? null;
+  return policy && (JSON.parse(policy.meta) as PolicyMeta);
 }
 
 /** Tells every region of a change. Gives those that did not answer. */
