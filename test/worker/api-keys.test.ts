@@ -178,6 +178,18 @@ it("changes nothing twice: disabled again, it is as it was", async () => {
   expect(await (await change("enable")).json()).toMatchObject({ apiKey: { disabledMs: null } });
 });
 
+it("takes the place of a revocation that is over, and is lifted by enabling alone", async () => {
+  await make();
+  const revocation = { kind: "credential", authenticator: "partner-keys", subject: "p1", reason: "r", expiresMs: NOON_MS + 5 };
+  await soc.admin("/api/v1/revocations", { json: revocation });
+  soc.nowMs += 5;
+  await change("disable");
+  const beforeMs = async () => (await env.DB.prepare("SELECT who, before_ms, expires_ms FROM revocations").first()) ?? {};
+  expect(await beforeMs()).toEqual({ who: "api-keys", before_ms: 8_640_000_000_000_000, expires_ms: NOON_MS + 600_005 });
+  await change("enable");
+  expect(await beforeMs()).toMatchObject({ before_ms: NOON_MS });
+});
+
 it("changes nothing where no more can be revoked, and says so; what needs no revocation goes on", async () => {
   await make();
   await env.DB.prepare(

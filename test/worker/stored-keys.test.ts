@@ -320,6 +320,9 @@ describe("look-ups", () => {
     const answers = junk(40).map((one) => send(one));
     await vi.waitFor(() => expect(gateway.isolate.keyLookups.crowded).toBe(8));
     expect(waiting.length).toBe(32);
+    // A key that is known is still read anew.
+    const renewed = gateway.isolate.keyLookups.find(async () => null, "partner-keys", "known", true);
+    expect(await renewed).toMatchObject({ ok: true, key: null });
     for (const answer of waiting) answer();
     const all = await Promise.all(answers);
     expect(all.filter((one) => one === "503 keys_unavailable").length).toBe(8);

@@ -25,7 +25,10 @@ export interface LookupIo {
   wait(ms: number): Promise<void>;
 }
 
-/** Look-ups of one isolate that may be under way at a time; what comes beyond them is told that the keys cannot be had. */
+/**
+ * Look-ups of one isolate that may be under way at a time; what comes beyond them is told that the keys cannot be had. Keys that
+ * are known have as many of their own: a flood of others must not keep them from being read anew.
+ */
 const MAX_LOOKUPS = 32;
 /** After so long D1 counts as away. */
 const TIMEOUT_MS = 3_000;
@@ -52,11 +55,12 @@ export class KeyLookups {
     this.#io = io;
   }
 
-  async find(store: KeyStore, authenticator: string, sha256: string): Promise<KeyAnswer> {
+  /** @param isKnown it is known already, and is read anew */
+  async find(store: KeyStore, authenticator: string, sha256: string, isKnown: boolean): Promise<KeyAnswer> {
     const name = `${authenticator} ${sha256}`;
     const other = this.#underWay.get(name);
     if (other !== undefined && this.#io.now() < other.untilMs) return this.#waitFor(other);
-    if (other === undefined && !this.#hasRoom()) {
+    if (other === undefined && !this.#hasRoom(isKnown ? 2 * MAX_LOOKUPS : MAX_LOOKUPS)) {
       this.crowded++;
       return { ok: false };
     }
@@ -73,10 +77,10 @@ export class KeyLookups {
   }
 
   /** A request that was cut off leaves its look-up behind without an end. */
-  #hasRoom(): boolean {
-    if (this.#underWay.size < MAX_LOOKUPS) return true;
+  #hasRoom(most: number): boolean {
+    if (this.#underWay.size < most) return true;
     for (const [name, { untilMs }] of this.#underWay) if (this.#io.now() >= untilMs) this.#underWay.delete(name);
-    return this.#underWay.size < MAX_LOOKUPS;
+    return this.#underWay.size < most;
   }
 
   async #read(store: KeyStore, authenticator: string, sha256: string): Promise<KeyAnswer> {

@@ -5,13 +5,7 @@ import { kindNames } from "../engine/names.ts";
 import type { Verification } from "../engine/verification-record.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
 import { networkBytes, readNetwork } from "../policy/network.ts";
-import type { KeyAnswer, KeyLookups, KeyStore, StoredKey } from "./key-lookups.ts";
-
-/** Looks up the stored key that the core asked for. */
-export function lookUpKey(lookups: KeyLookups, store: KeyStore, asked: Verification, meta: PolicyMeta): Promise<KeyAnswer> {
-  const name = meta.authenticators[asked.authenticator]?.name ?? "";
-  return lookups.find(store, name, hex(asked.input));
-}
+import type { KeyAnswer, StoredKey } from "./key-lookups.ts";
 
 /** Tells the core what was found, under the policy of `meta`, which must be in force. */
 export function tellKey(engine: Engine, asked: Verification, answer: KeyAnswer, meta: PolicyMeta, nowMs: number): void {
@@ -48,8 +42,4 @@ function factsOf(key: StoredKey, asked: Verification, meta: PolicyMeta, readMs: 
     expiresMs: key.expiresMs,
     readMs,
   };
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -2,7 +2,7 @@ import * as abi from "../../wasm/abi.ts";
 import { readVerification, type Verification } from "../engine/verification-record.ts";
 import type { Isolate } from "./isolate.ts";
 import type { KeyAnswer, KeyStore } from "./key-lookups.ts";
-import { lookUpKey, tellKey } from "./stored-key.ts";
+import { tellKey } from "./stored-key.ts";
 import type { PolicyKeys } from "./verifier.ts";
 
 /** What was found of a signature or of a stored API key, and under which policy. */
@@ -23,17 +23,17 @@ export interface VerifyContext {
  * it awaits anything, because other requests are decided meanwhile. The caller then writes its request anew.
  */
 export function verifyAsked(isolate: Isolate, { execution, keyStore }: VerifyContext): Promise<Verified> {
-  const verified = verify(isolate, keyStore);
+  const verified = verify(isolate, keyStore, false);
   execution.waitUntil(verified); // keys that are under way arrive even when this caller hangs up
   return verified;
 }
 
-async function verify({ engine, policy, verifier, keyLookups }: Isolate, keyStore: KeyStore): Promise<Verified> {
+async function verify({ engine, policy, verifier, keyLookups }: Isolate, store: KeyStore, isKnown: boolean): Promise<Verified> {
   const asked = readVerification(engine.core.memory);
   if (policy === null) throw new Error("the core asked for a verification without a policy");
-  const isKey = asked.algorithm === abi.VERIFY_STORED_KEY;
-  const found = isKey ? await lookUpKey(keyLookups, keyStore, asked, policy.meta) : await verifier.verify(asked, policy);
-  return { asked, found, policy };
+  if (asked.algorithm !== abi.VERIFY_STORED_KEY) return { asked, found: await verifier.verify(asked, policy), policy };
+  const name = policy.meta.authenticators[asked.authenticator]?.name ?? "";
+  return { asked, found: await keyLookups.find(store, name, hex(asked.input), isKnown), policy };
 }
 
 /**
@@ -41,7 +41,7 @@ async function verify({ engine, policy, verifier, keyLookups }: Isolate, keyStor
  * leaves what is known as it is.
  */
 export function renewKey(isolate: Isolate, { execution, keyStore }: VerifyContext): void {
-  const renewed = verify(isolate, keyStore).then((verified) => {
+  const renewed = verify(isolate, keyStore, true).then((verified) => {
     if (typeof verified.found !== "number" && verified.found.ok) tell(isolate, verified, Date.now());
   });
   execution.waitUntil(renewed);
@@ -61,4 +61,8 @@ function tell({ engine, policy: inForce }: Isolate, { asked, found, policy }: Ve
   if (inForce !== policy) return;
   if (typeof found === "number") engine.remember(asked.slot, asked.authenticator, found, nowMs);
   else tellKey(engine, asked, found, policy.meta, nowMs);
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
