@@ -248,6 +248,14 @@ describe("what is known of a key", () => {
     expect([get(gateway, key, nowMs + 60_000), gateway.verdict.keyAges]).toEqual([abi.REASON_NONE, false]);
   });
 
+  test("ends with its minute, and is not taken from a clock that was set back", () => {
+    const gateway = new TestGateway(newCore(), image);
+    const key = newKey();
+    learn(gateway, facts(key));
+    const { REASON_NONE: known, VERIFICATION_NEEDED: unknown } = abi;
+    expect([-1, 0, 59_999, 60_000].map((ms) => get(gateway, key, nowMs + ms))).toEqual([unknown, known, known, unknown]);
+  });
+
   test("is not taken back to what was read before", () => {
     const gateway = new TestGateway(newCore(), image);
     const key = newKey();
