@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const commands = {
   lint: { module: "./lint.ts", summary: "check a policy file" },
   compile: { module: "./compile.ts", summary: "compile a policy to the image that the gateway runs" },
-  token: { module: "./token/command.ts", summary: "make an API key, or check one's checksum" },
+  token: { module: "./token/command.ts", summary: "make, check, list, reroll, disable and expire API keys" },
   revoke: { module: "./revoke.ts", summary: "refuse a token, a principal, an API key or an issuer's tokens, in every region" },
   grant: { module: "./grant.ts", summary: "give a principal scopes for a time" },
   device: { module: "./device/command.ts", summary: "register, quarantine and retire devices of a running gateway" },

@@ -30,6 +30,7 @@ export const MAX_REVOKED_SUBJECT = 255; // bytes of a token id, principal or key
 export const MAX_GRANT_TEXT = 288; // bytes of a grant's authenticator, principal and scopes
 export const MAX_PROOF = 4096; // bytes of a DPoP header: an RSA key of 8192 bits and its signature fit
 export const MAX_ORIGIN = 272; // scheme, host and port of a request's URL
+export const MAX_NETWORKS = 8; // from which an API key may be used
 
 // ---------------------------------------------------------------- methods
 export const METHOD_OTHER = 0;
@@ -86,14 +87,16 @@ export const REASON_PROOF_INVALID = 34;
 export const REASON_PROOF_REPLAYED = 35; // or there is no room to remember that it was used
 export const REASON_CERTIFICATE_MISMATCH = 36;
 export const REASON_NONCE_REQUIRED = 37; // NONCE holds the one to use
+export const REASON_ADDRESS_NOT_ALLOWED = 38; // 403, the API key may not be used from there
 export const REASON_DEVICE_QUARANTINED = 39; // 403
 export const REASON_TOKEN_TOO_OLD = 40; // 401
 export const REASON_LIFETIME_TOO_LONG = 41; // 401
 export const REASON_TYPE_REFUSED = 42; // 401
 export const REASON_VERIFICATION_LIMITED = 43; // 429
 export const REASON_KEYS_UNAVAILABLE = 44; // 503
+export const REASON_CREDENTIAL_IN_QUERY = 45; // 401 where there is no other credential, else let pass and shown
 export const REASON_COUNT = 48;
-export const VERIFICATION_NEEDED = -1; // where a REASON_* is answered: only the host can verify this signature
+export const VERIFICATION_NEEDED = -1; // where a REASON_* is answered: only the host can verify this signature, or knows this key
 
 export const KIND_NONE = 0;
 export const KIND_USER = 1;
@@ -103,7 +106,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 556; // 35 MiB, initial = maximum
+export const MEMORY_PAGES = 588; // 37 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -121,6 +124,7 @@ export const REQUEST_HEADER_LENGTHS = REQUEST + 64; // i32 × KEY_HEADERS, 0 = a
 export const REQUEST_SIZE = 96;
 export const FLAG_PREFLIGHT = 1; // OPTIONS with Origin and Access-Control-Request-Method: passes unauthenticated
 export const FLAG_BODY = 2; // the request carries a body although its method is GET or HEAD
+export const FLAG_KEY_IN_QUERY = 4; // the query holds an API key of our making
 
 export const PATH = REQUEST + REQUEST_SIZE; // raw path in, normalized path out
 export const HOST = PATH + MAX_PATH + 16; // slack lets 16-byte loads run past the end
@@ -152,17 +156,19 @@ export const VERDICT_REMAINING = VERDICT + 64; // i32 requests left under that l
 export const VERDICT_RETRY_MS = VERDICT + 68; // i32 ms until a request would be admitted, 0 when admitted
 export const VERDICT_RESET_MS = VERDICT + 72; // i32 ms until that limit is full again
 export const VERDICT_ROLES = VERDICT + 76; // u32 bits: the policy's roles that the caller holds
-export const VERDICT_CLEARED = 96; // each decide() starts with zeros up to here; what follows means something with VERDICT_VERIFY alone
+export const VERDICT_KEY_AGES = VERDICT + 92; // i32 1 = what is known of the stored API key should be read anew: VERIFY_* say which
+export const VERDICT_CLEARED = 96; // each decide() starts with zeros up to here; what follows means something with VERDICT_VERIFY or VERDICT_KEY_AGES alone
 export const VERIFY_AUTHENTICATOR = VERDICT + 96; // i32 index; also with REASON_VERIFICATION_LIMITED
-export const VERIFY_ALGORITHM = VERDICT + 100; // i32 ALG_*
+export const VERIFY_ALGORITHM = VERDICT + 100; // i32 ALG_*, or VERIFY_STORED_KEY
 export const VERIFY_SLOT = VERDICT + 104; // i32 credential slot; PROOF_SLOT = the DPoP proof
 export const VERIFY_KID = VERDICT + 108; // u32 address of UTF-8 bytes; of a proof: its public key as a JWK
 export const VERIFY_KID_LENGTH = VERDICT + 112; // i32, -1 = the token names none
-export const VERIFY_INPUT = VERDICT + 116; // u32 address of the JWS signing input
+export const VERIFY_INPUT = VERDICT + 116; // u32 address of the JWS signing input; of a stored key's SHA-256
 export const VERIFY_INPUT_LENGTH = VERDICT + 120; // i32
 export const VERIFY_SIGNATURE = VERDICT + 124; // u32 address of the decoded signature
 export const VERIFY_SIGNATURE_LENGTH = VERDICT + 128; // i32
 export const VERDICT_SIZE = 144;
+export const VERIFY_STORED_KEY = -1; // no signature: an API key that the host looks up by its SHA-256, key_learn or key_refuse, and decides again
 
 export const SCRATCH = VERDICT + VERDICT_SIZE; // decoded header, claims, unescaped strings; never meaningful after a call
 export const SCRATCH_SIZE = 0x10000;
@@ -263,8 +269,29 @@ export const PAIR_INDEX = CALLER_PAIRS + MAX_CALLER_PAIRS * PAIR_SIZE; // u32 ×
 export const PAIR_BUCKET_BITS = 13;
 export const PAIR_BUCKETS = 8192; // 1 << PAIR_BUCKET_BITS
 
+// API keys that are kept in D1, as the host read them (wasm/core/key-facts.ts). One stands at SCRATCH for key_learn.
+export const KEY_FACTS = PAIR_INDEX + PAIR_BUCKETS * 4;
+export const KEY_FACT_ENTRIES = 4096; // a power of two
+export const KEY_FACT_DIGEST = 0; // 32 bytes SHA-256
+export const KEY_FACT_AUTHENTICATOR = 32; // u32
+export const KEY_FACT_GENERATION = 36; // u32 of the image; the core's own
+export const KEY_FACT_READ_MS = 40; // f64 when the reading began; 0 = the entry is empty
+export const KEY_FACT_RENEW_MS = 48; // f64 when it is next said that it ages; the core's own
+export const KEY_FACT_MADE_MS = 56; // f64: a revocation may be of older keys alone
+export const KEY_FACT_EXPIRES_MS = 64; // f64, 0 = never
+export const KEY_FACT_KIND = 72; // u32 KIND_*
+export const KEY_FACT_ROLES = 76; // u32 bits
+export const KEY_FACT_NETWORKS_LENGTH = 80; // u32 bytes, 0 = it may be used from anywhere
+export const KEY_FACT_ID_LENGTH = 84; // u32 bytes, at least 1
+export const KEY_FACT_SCOPES_LENGTH = 88; // u32 bytes
+export const KEY_FACT_NETWORKS = 96; // MAX_NETWORKS × NETWORK_SIZE
+export const NETWORK_SIZE = 17; // 16 bytes of an address, IPv4 as IPv4-mapped, and the prefix in bits
+export const KEY_FACT_ID = 232; // 64: the principal
+export const KEY_FACT_SCOPES = 296; // 216, space-separated
+export const KEY_FACT_SIZE = 512;
+
 // Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
-export const OVERLAY_SLOT_0 = PAIR_INDEX + PAIR_BUCKETS * 4;
+export const OVERLAY_SLOT_0 = KEY_FACTS + KEY_FACT_ENTRIES * KEY_FACT_SIZE;
 export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
 export const OVERLAY_BUCKET_SIZE = 32;
 export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot
@@ -414,16 +441,17 @@ export const AUTH_CLAIMS_COUNT = 44;
 export const AUTH_ROLES_CLAIM = 48; // string: the claim that names a caller's roles, -1 = none
 export const AUTH_ROLES_FIRST = 52; // refs → strings: the policy's roles by their bit, the same list for every authenticator
 export const AUTH_ROLES_COUNT = 56;
-export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL | AUTH_POSSESSION
+export const AUTH_FLAGS = 60; // u32 AUTH_DERIVED | AUTH_EXPIRY_OPTIONAL | AUTH_POSSESSION | AUTH_STORED
 export const AUTH_SCOPES = 64; // string: space-separated, the scopes of every caller with a derived key; -1 = none
 export const AUTH_NAME = 68; // string: what revocations and grants call it; keeps callers of authenticators without an issuer apart
-export const AUTH_VERIFY_INTERVAL_US = 72; // f64 integer: T of the signatures that one address may have verified by the host
+export const AUTH_VERIFY_INTERVAL_US = 72; // f64 integer: T of the signatures that one address may have verified by the host, or of stored keys that it may have looked up
 export const AUTH_VERIFY_TOLERANCE_US = 80; // f64 integer: τ
 export const AUTH_VERIFY_SALT = 88; // u64 hash of the authenticator's name
 export const AUTH_TYP = 96; // string, -1 = not checked: the header's typ in lower case, without "application/"
 export const AUTH_MAX_AGE_S = 100; // u32 since iat, 0 = any
 export const AUTH_MAX_LIFETIME_S = 104; // u32 from iat to exp, 0 = any
 export const AUTH_PROOF_AGE_S = 112; // u32 since a DPoP proof's iat
+export const AUTH_ENVIRONMENT = 116; // string, -1 = any: the <env> that its API keys must have, pk_<env>_…
 export const AUTH_SIZE = 120;
 export const AUTH_JWT = 0;
 export const AUTH_API_KEY = 1;
@@ -435,6 +463,7 @@ export const AUTH_DPOP_REQUIRED = 32; // … and no others
 export const AUTH_DPOP_NONCE = 64; // proofs need a nonce of ours
 export const AUTH_MTLS = 128; // takes only tokens that are bound to the client's certificate
 export const AUTH_POSSESSION = 240; // all of these
+export const AUTH_STORED = 256; // API keys that the image does not hold may be in D1
 export const ALG_HS256 = 0; // the core verifies it; all others the host does, once a token
 export const ALG_HS384 = 1;
 export const ALG_HS512 = 2;
@@ -464,6 +493,7 @@ export const API_KEY_SCOPES = 40; // string: space-separated, -1 = none
 export const API_KEY_KIND = 44; // u32
 export const API_KEY_EXPIRES_MS = 48; // f64, 0 = never
 export const API_KEY_ROLES = 56; // u32 bits
+export const API_KEY_NETWORKS = 60; // string of NETWORK_SIZE × n bytes: where it may be used from; -1 = anywhere
 export const API_KEY_SIZE = 64;
 
 // ---------------------------------------------------------------- overlay: what changes between two policies

@@ -1,4 +1,5 @@
 import core from "../wasm/build/core.wasm";
+import { readApiKey } from "./db/api-keys.ts";
 import { Engine } from "./engine/engine.ts";
 import type { Fetches } from "./gateway/forward.ts";
 import { handleGateway } from "./gateway/handler.ts";
@@ -40,6 +41,7 @@ export default {
       link: () => regionStub(env.REGION_OBJECTS, current.region),
       binding: (name) => bindingNamed(env, name),
       execution: ctx,
+      keyStore: (authenticator, sha256) => readApiKey(env.DB, authenticator, sha256),
     });
   },
   scheduled(_controller, env, ctx) {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import { environmentPattern, makeKey } from "../../worker/policy/key-format.ts";
 import { policySchema } from "../../worker/policy/schema.ts";
-import { envPattern, makeKey } from "./key-format.ts";
 
 /** A new key, and the entry of an API-key authenticator's `keys` that knows it. */
 export type NewKey = { ok: true; key: string; entry: string } | { ok: false; message: string };
@@ -13,7 +13,7 @@ export function newKey(args: readonly string[], randomBytes: (length: number) =>
   const options = readOptions(args);
   if (options === null) return { ok: false, message: "an option is unknown or has no value" };
   const { env = "live", id, kind, scopes, roles, expires } = options;
-  if (!envPattern.test(env)) return { ok: false, message: "--env: 1 to 16 lower-case letters and digits" };
+  if (!new RegExp(environmentPattern).test(env)) return { ok: false, message: "--env: 1 to 16 lower-case letters and digits" };
   const key = makeKey(env, randomBytes);
   const sha256 = createHash("sha256").update(key).digest("hex");
   const entry = { id, sha256, kind, scopes: list(scopes), roles: list(roles), expires };

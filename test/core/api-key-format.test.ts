@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { isWellFormedKey, makeKey } from "../../cli/token/key-format.ts";
 import { newKey } from "../../cli/token/new-key.ts";
 import * as abi from "../../wasm/abi.ts";
+import { isWellFormedKey, makeKey } from "../../worker/policy/key-format.ts";
 import { compileText, newCore, TestGateway } from "./core-fixture.ts";
 
 const digest = (key: string) => createHash("sha256").update(key).digest("hex");

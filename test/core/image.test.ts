@@ -152,6 +152,8 @@ describe("refuses", () => {
     ["kid", abi.SECTION_HMAC_KEYS, abi.HMAC_KEY_KID, [-2, 9999]],
     ["API key's authenticator", abi.SECTION_API_KEYS, abi.API_KEY_AUTHENTICATOR, [-1, 9999]],
     ["API key's id", abi.SECTION_API_KEYS, abi.API_KEY_ID, [-1, 9999]],
+    ["API key's networks", abi.SECTION_API_KEYS, abi.API_KEY_NETWORKS, [-2, 9999]],
+    ["environment", abi.SECTION_AUTHENTICATORS, abi.AUTH_ENVIRONMENT, [-2, 9999]],
     ["API key's scopes", abi.SECTION_API_KEYS, abi.API_KEY_SCOPES, [-2, 9999]],
     ["string", abi.SECTION_STRINGS, 4, [-1, 99999]],
   ];
@@ -172,7 +174,7 @@ describe("refuses", () => {
     ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [8]],
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
-    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, 256, -1]],
+    ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, abi.AUTH_STORED, 512, -1]],
     ["proofs without an age, or what belongs to proofs", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [16, 32, 64]],
     ["an age without proofs", abi.SECTION_AUTHENTICATORS, abi.AUTH_PROOF_AGE_S, [1, -1]],
     ["credential slot", abi.SECTION_AUTHENTICATORS, abi.AUTH_SLOT, [abi.CREDENTIAL_SLOTS, -1]],
@@ -181,6 +183,7 @@ describe("refuses", () => {
     ["tolerance", abi.SECTION_AUTHENTICATORS, abi.AUTH_TOLERANCE_S, [-1]],
     ["custom claims", abi.SECTION_AUTHENTICATORS, abi.AUTH_CLAIMS_COUNT, [abi.MAX_CUSTOM_CLAIMS + 1, -1]],
     ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_COUNT, [abi.MAX_ROLES + 1, -1]],
+    ["API key's networks that are none", abi.SECTION_API_KEYS, abi.API_KEY_NETWORKS, [0]],
     ["API key's kind", abi.SECTION_API_KEYS, abi.API_KEY_KIND, [6, -1]],
   ];
   test.each(values)("a number outside its meaning: %s", (_, section, field, numbers) => {

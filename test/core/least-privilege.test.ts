@@ -90,7 +90,7 @@ function meta(shape: Shape, type: "api-key" | "jwt" = "api-key"): Partial<Policy
     services: [{ name: "s" }] as PolicyMeta["services"],
     operations: shape.operations.map((one, i) => ({ service: 0, method: "GET", template: `/${i}`, ...one })),
     roles: Object.entries(shape.roles).map(([name, scopes]) => ({ name, scopes })),
-    authenticators: [{ name: "keys", type, slot: 0, owner: "", keys: [], verification: null }],
+    authenticators: [{ name: "keys", type, slot: 0, owner: "", keys: [], verification: null, store: null }],
   };
 }
 

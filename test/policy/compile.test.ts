@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "c917105d2cc2e0357b888291dc500e4beb41060242f656b24ef16a1e6407c076";
+const GOLDEN = "5ca854afc196972f16b1008cfebe8d9dfe75c7f6802164dedb659510f11b92af";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -271,10 +271,15 @@ function expectedImage(policy: Loose) {
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
       flags:
-        (one.derive ? abi.AUTH_DERIVED : 0) | (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) | possessionFlags(one),
+        (one.derive ? abi.AUTH_DERIVED : 0) |
+        (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) |
+        (one.stored ? abi.AUTH_STORED : 0) |
+        possessionFlags(one),
       proofAgeS: one.dpop ? { "60s": 60, "1500ms": 1 }[(one.dpopMaxAge as "60s") ?? "60s"] : 0,
       scopes: one.derive?.scopes?.join(" ") ?? null,
       name: one.name,
+      environment: one.environment ?? null,
+      lookups: one.stored ? (one.lookups ? 100_000 : 20_000) : null,
     })),
     apiKeys: policy.authenticators
       .flatMap((one: Loose, authenticator: number) =>
@@ -365,6 +370,12 @@ function expectedLimit(limit: Loose, claimsShown: boolean, headers: string[]) {
   };
 }
 
+const networks: Record<string, string> = {
+  "192.0.2.0/24": "00000000000000000000ffffc000020078",
+  "2001:db8::/32": "20010db800000000000000000000000020",
+  "198.51.100.7": "00000000000000000000ffffc633640780",
+};
+
 function expectedKey(key: Loose, authenticator: number, roles: string[]) {
   const scopes = (key.scopes ?? []).join(" ");
   const expiresMs = key.expires === undefined ? 0 : Date.parse(key.expires);
@@ -375,6 +386,7 @@ function expectedKey(key: Loose, authenticator: number, roles: string[]) {
     scopes: scopes === "" ? null : scopes,
     roles: roles.filter((role) => key.roles?.includes(role)),
     kind: kindCodes[key.kind ?? "service"],
+    networks: (key.addresses ?? []).map((address: string) => networks[address]).join(""),
     expiresMs,
   };
 }

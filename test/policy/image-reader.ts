@@ -163,6 +163,8 @@ export function readImage(image: Uint8Array): ReadImage {
     name: string(i32(at + abi.AUTH_NAME)),
     roles: strings(u32(at + abi.AUTH_ROLES_FIRST), u32(at + abi.AUTH_ROLES_COUNT)),
     rolesClaim: string(i32(at + abi.AUTH_ROLES_CLAIM)),
+    environment: string(i32(at + abi.AUTH_ENVIRONMENT)),
+    lookups: u32(at + abi.AUTH_FLAGS) & abi.AUTH_STORED ? f64(at + abi.AUTH_VERIFY_INTERVAL_US) : null,
   }));
   const roleNames = authenticators[0]?.roles ?? [];
   return {
@@ -196,6 +198,7 @@ export function readImage(image: Uint8Array): ReadImage {
       id: string(i32(at + abi.API_KEY_ID)) ?? "(none)",
       scopes: string(i32(at + abi.API_KEY_SCOPES)),
       roles: bitNames(u32(at + abi.API_KEY_ROLES)),
+      networks: Buffer.from(i32(at + abi.API_KEY_NETWORKS) < 0 ? [] : bytesOf(i32(at + abi.API_KEY_NETWORKS))).toString("hex"),
       kind: u32(at + abi.API_KEY_KIND),
       expiresMs: f64(at + abi.API_KEY_EXPIRES_MS),
     })),

@@ -99,11 +99,15 @@ const apiKey = fc.record({
   kind: maybe(fc.constantFrom(...kinds)),
   scopes: maybe(fc.uniqueArray(fc.constantFrom("a:read", "a:write", "b"), { maxLength: 3 })),
   roles: maybe(someRoles),
+  addresses: maybe(fc.subarray(["192.0.2.0/24", "2001:db8::/32", "198.51.100.7"])),
   expires: maybe(fc.constantFrom("2030-01-01", "2031-02-03T04:05:06Z")),
 });
 const keyRing = fc.record({
   type: fc.constant("api-key"),
   header: maybe(fc.constantFrom("X-Api-Key", "X-Partner-Key", "x-api-key")),
+  stored: maybe(fc.boolean()),
+  environment: maybe(fc.constantFrom("live", "test")),
+  lookups: maybe(fc.constant({ rate: "10/1s", burst: 3 })),
   keys: fc
     .uniqueArray(apiKey, { minLength: 1, maxLength: 4, selector: (key) => key.sha256 })
     .map((list) => list.map((key, i) => ({ id: `id-${i}`, ...key }))),

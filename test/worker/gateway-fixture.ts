@@ -5,6 +5,7 @@ import { Engine } from "../../worker/engine/engine.ts";
 import type { Fetches } from "../../worker/gateway/forward.ts";
 import { handleGateway } from "../../worker/gateway/handler.ts";
 import { Isolate, type RegionLink } from "../../worker/gateway/isolate.ts";
+import type { KeyStore } from "../../worker/gateway/key-lookups.ts";
 import { compile } from "../../worker/policy/compile.ts";
 import { parsePolicy } from "../../worker/policy/parse.ts";
 import { type SealedPolicy, sealImage } from "../../worker/policy/seal.ts";
@@ -78,6 +79,7 @@ export class Gateway {
   answer: (seen: Seen) => Response | Promise<Response> = () => new Response("upstream");
   /** Set to make the next decide() trap, as a bug in the core would. */
   trap = false;
+  keyStore: KeyStore = async () => null;
   #pending: Promise<unknown>[] = [];
 
   constructor(region: FakeRegion) {
@@ -114,7 +116,8 @@ export class Gateway {
       },
     };
     const execution = { waitUntil: (promise: Promise<unknown>) => void this.#pending.push(promise) };
-    return handleGateway(raw, { isolate: this.isolate, link: () => this.region, binding: () => binding, execution });
+    const keyStore: KeyStore = (authenticator, sha256) => this.keyStore(authenticator, sha256);
+    return handleGateway(raw, { isolate: this.isolate, link: () => this.region, binding: () => binding, execution, keyStore });
   }
 
   #faulty(exports: CoreExports): CoreExports {

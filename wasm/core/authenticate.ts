@@ -1,14 +1,18 @@
 // Who calls. The first of the service's authenticators that claims the credential judges it; what it refuses no other may
 // accept, so that a weak authenticator never rescues what a strict one turned down.
 import * as abi from "../abi";
-import { apiKeyJudge, apiKeyRecord } from "./api-key";
+import {
+  apiKeyAges, apiKeyAsk, apiKeyExpiresMs, apiKeyId, apiKeyIdLength, apiKeyJudge, apiKeyKind, apiKeyMadeMs, apiKeyNetworks, apiKeyNetworksLength, apiKeyRoles,
+  apiKeyScopes, apiKeyScopesLength,
+} from "./api-key";
 import { expiryMs, issuedMs, keyIdAddress, keyIdLength, tokenIdAddress, tokenIdLength } from "./claims";
 import { confirmation, confirmationSet } from "./confirmation";
 import { sign1Write } from "./cose-sign1";
 import { credentialSet } from "./credential";
 import { cwtJudge, cwtParse, token, tokenEnd, tokenType } from "./cwt";
-import { authenticators, refAt, services, stringAddress, stringLength } from "./image";
+import { authenticators, refAt, services } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
+import { addressAllowed } from "./networks";
 import { overlayKinds } from "./overlay";
 import { possessionJudge } from "./possession";
 import { overlayJudge } from "./revocations";
@@ -18,8 +22,8 @@ import { factsAre, factsKeep, factsRead, factsRecall, factsRoles } from "./token
 
 /**
  * Authenticates the request for a service and writes VERDICT_AUTHENTICATOR, _KIND, _SLOT, _PRINCIPAL, _SCOPES and _ROLES
- * where it succeeds, or fails for no other reason than a revocation, a quarantine or a missing proof of possession. A service
- * without authenticators is public.
+ * where it succeeds, or fails for no other reason than a revocation, a quarantine, a missing proof of possession or an API key's
+ * allow-list. A service without authenticators is public.
  *
  * @returns REASON_*, or VERIFICATION_NEEDED and what is to be verified in the verdict record
  */
@@ -106,18 +110,19 @@ function acceptCaller(authenticator: i32, auth: usize, slot: i32, roles: u32, no
 
 function acceptApiKey(authenticator: i32, auth: usize, slot: i32, length: i32, nowMs: f64): i32 {
   const reason = apiKeyJudge(slot, length, authenticator, nowMs);
+  if (reason == abi.VERIFICATION_NEEDED) apiKeyAsk(slot, authenticator);
   if (reason != abi.REASON_NONE) return reason;
-  const kind = load<i32>(apiKeyRecord + abi.API_KEY_KIND);
-  writeCaller(authenticator, slot, kind != abi.KIND_NONE ? kind : load<i32>(auth + abi.AUTH_KIND));
-  store<u32>(abi.VERDICT_ROLES, load<u32>(apiKeyRecord + abi.API_KEY_ROLES));
-  const id = load<i32>(apiKeyRecord + abi.API_KEY_ID);
-  const scopes = load<i32>(apiKeyRecord + abi.API_KEY_SCOPES);
-  if (scopes < 0) writePrincipal(stringAddress(id), stringLength(id), 0, 0);
-  else writePrincipal(stringAddress(id), stringLength(id), stringAddress(scopes), stringLength(scopes));
-  const expiresMs = load<f64>(apiKeyRecord + abi.API_KEY_EXPIRES_MS);
-  credentialSet(stringAddress(id), stringLength(id), NaN, expiresMs == 0 ? Infinity : expiresMs);
-  if (overlayKinds == 0) return abi.REASON_NONE;
-  return overlayJudge(abi.REVOKED_CREDENTIAL, stringAddress(id), stringLength(id), NaN, nowMs);
+  writeCaller(authenticator, slot, apiKeyKind != abi.KIND_NONE ? apiKeyKind : load<i32>(auth + abi.AUTH_KIND));
+  store<u32>(abi.VERDICT_ROLES, apiKeyRoles);
+  writePrincipal(apiKeyId, apiKeyIdLength, apiKeyScopes, apiKeyScopesLength);
+  credentialSet(apiKeyId, apiKeyIdLength, apiKeyMadeMs, apiKeyExpiresMs == 0 ? Infinity : apiKeyExpiresMs);
+  if (apiKeyAges) {
+    apiKeyAsk(slot, authenticator);
+    store<i32>(abi.VERDICT_KEY_AGES, 1);
+  }
+  const revoked = overlayKinds == 0 ? abi.REASON_NONE : overlayJudge(abi.REVOKED_CREDENTIAL, apiKeyId, apiKeyIdLength, apiKeyMadeMs, nowMs);
+  if (revoked != abi.REASON_NONE) return revoked;
+  return addressAllowed(apiKeyNetworks, apiKeyNetworksLength) ? abi.REASON_NONE : abi.REASON_ADDRESS_NOT_ALLOWED;
 }
 
 @inline

@@ -74,7 +74,7 @@ export function decide(nowMs: f64): i32 {
   nowMs = nowMs > 0 ? min(nowMs, MAX_NOW_MS) : 0;
   clearVerdict();
   shadow = false;
-  const reason = judge(nowMs);
+  const reason = queryJudge(judge(nowMs));
   if (reason == abi.VERIFICATION_NEEDED) return abi.VERDICT_VERIFY;
   store<i32>(abi.VERDICT_REASON, reason);
   const verdict = reason == abi.REASON_NONE ? abi.VERDICT_ALLOW : shadow ? abi.VERDICT_SHADOW : abi.VERDICT_REFUSE;
@@ -128,6 +128,18 @@ function limitsHold(nowUs: u64, addressOnly: bool): i32 {
   if (!limitsTake(limitTable, routeOperation, nowUs, addressOnly)) return abi.REASON_RATE_LIMITED;
   shadow = shadowLimit >= 0;
   return shadow ? abi.REASON_RATE_LIMITED : abi.REASON_NONE;
+}
+
+/**
+ * A key in the query stands in logs and histories by now, so it is no credential, and it is shown wherever it comes with a
+ * request that would pass; without any other credential it is why there is none.
+ */
+function queryJudge(reason: i32): i32 {
+  if ((load<i32>(abi.REQUEST_FLAGS) & abi.FLAG_KEY_IN_QUERY) == 0) return reason;
+  if (reason == abi.REASON_CREDENTIAL_MISSING) return abi.REASON_CREDENTIAL_IN_QUERY;
+  if (reason != abi.REASON_NONE && !shadow) return reason;
+  shadow = true;
+  return abi.REASON_CREDENTIAL_IN_QUERY;
 }
 
 /** Normalizes the path and finds service and operation, which go into the verdict record. */

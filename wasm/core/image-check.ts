@@ -1,6 +1,7 @@
 // Everything that makes a policy image safe to read, checked once: after LOAD_OK the request path reads without checks.
 import * as abi from "../abi";
 import { SIGN1_ALGORITHMS } from "./cose-message";
+import { areNetworks } from "./networks";
 import { SCRATCH_FREE } from "./scratch";
 import { bytesOrder } from "./text";
 
@@ -343,7 +344,8 @@ function checkAuthenticators(): i32 {
       claims > <u32>abi.MAX_CUSTOM_CLAIMS ||
       load<u32>(at + abi.AUTH_ROLES_COUNT) > <u32>abi.MAX_ROLES ||
       !isPossession(at, flags) ||
-      (load<u32>(at + abi.AUTH_TYPE) != abi.AUTH_API_KEY && !isRate(at + abi.AUTH_VERIFY_INTERVAL_US)) ||
+      ((flags & abi.AUTH_STORED) != 0 && load<u32>(at + abi.AUTH_TYPE) != abi.AUTH_API_KEY) ||
+      ((load<u32>(at + abi.AUTH_TYPE) != abi.AUTH_API_KEY || (flags & abi.AUTH_STORED) != 0) && !isRate(at + abi.AUTH_VERIFY_INTERVAL_US)) ||
       ((flags & abi.AUTH_DERIVED) != 0 && !isDerivable(at))
     ) return abi.LOAD_BAD_VALUE;
     if (
@@ -351,6 +353,7 @@ function checkAuthenticators(): i32 {
       !isStringOrNone(load<i32>(at + abi.AUTH_SCOPES)) ||
       !isString(load<i32>(at + abi.AUTH_NAME)) ||
       !isStringOrNone(load<i32>(at + abi.AUTH_TYP)) ||
+      !isStringOrNone(load<i32>(at + abi.AUTH_ENVIRONMENT)) ||
       !listFits(load<u32>(at + abi.AUTH_AUDIENCES_FIRST), load<u32>(at + abi.AUTH_AUDIENCES_COUNT), abi.SECTION_STRINGS) ||
       !rangeFits(load<u32>(at + abi.AUTH_KEYS_FIRST), load<u32>(at + abi.AUTH_KEYS_COUNT), abi.SECTION_HMAC_KEYS) ||
       !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS) ||
@@ -363,7 +366,7 @@ function checkAuthenticators(): i32 {
 
 /** Known flags that agree, and a proof's age that keeps dates whole numbers of 32 bits. */
 function isPossession(at: usize, flags: u32): bool {
-  if ((flags & ~(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL | abi.AUTH_POSSESSION)) != 0) return false;
+  if ((flags & ~(abi.AUTH_DERIVED | abi.AUTH_EXPIRY_OPTIONAL | abi.AUTH_POSSESSION | abi.AUTH_STORED)) != 0) return false;
   const age = load<u32>(at + abi.AUTH_PROOF_AGE_S);
   if ((flags & abi.AUTH_DPOP) == 0) return age == 0 && (flags & (abi.AUTH_DPOP_REQUIRED | abi.AUTH_DPOP_NONCE)) == 0;
   return age >= 1 && age <= 86400;
@@ -385,10 +388,13 @@ function checkApiKeys(): i32 {
     if (
       load<u32>(at + abi.API_KEY_AUTHENTICATOR) >= countOf(abi.SECTION_AUTHENTICATORS) ||
       !isString(load<i32>(at + abi.API_KEY_ID)) ||
-      !isStringOrNone(load<i32>(at + abi.API_KEY_SCOPES))
+      !isStringOrNone(load<i32>(at + abi.API_KEY_SCOPES)) ||
+      !isStringOrNone(load<i32>(at + abi.API_KEY_NETWORKS))
     ) return abi.LOAD_BAD_REFERENCE;
     const expires = load<f64>(at + abi.API_KEY_EXPIRES_MS);
     if (load<u32>(at + abi.API_KEY_KIND) > <u32>abi.KIND_PARTNER || !(expires >= 0 && expires < Infinity)) return abi.LOAD_BAD_VALUE;
+    const networks = load<i32>(at + abi.API_KEY_NETWORKS);
+    if (networks >= 0 && !areNetworks(textAt(networks), textLength(networks))) return abi.LOAD_BAD_VALUE;
     if (i > 0 && !apiKeyPrecedes(at - abi.API_KEY_SIZE, at)) return abi.LOAD_BAD_ORDER;
   }
   return abi.LOAD_OK;

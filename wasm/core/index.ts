@@ -9,6 +9,7 @@ export { hmac_sha256 } from "./hmac";
 export { image_activate, image_load } from "./image";
 export { json_scan } from "./json";
 export { compact_verify, token_verify } from "./jwt";
+export { key_evictions, key_learn, key_refuse } from "./key-facts";
 export { overlay_load } from "./overlay";
 export { path_normalize } from "./path";
 export { proof_remember, proof_verify } from "./proof";

@@ -3,8 +3,6 @@
 const RANDOM_LENGTH: i32 = 32;
 const CHECKSUM_LENGTH: i32 = 6;
 const MAX_ENV: i32 = 16;
-/** "pk_", "_", random, "_", checksum. */
-const FIXED_LENGTH: i32 = 3 + 1 + RANDOM_LENGTH + 1 + CHECKSUM_LENGTH;
 const UNDERSCORE: u32 = 0x5f;
 
 /** CRC-32's polynomial, reflected. */
@@ -13,14 +11,27 @@ const POLYNOMIAL: u32 = 0xedb88320;
 const TABLES: usize = memory.data(4096, 16);
 const TABLE_SIZE: usize = 1024;
 
-/** Has the key at `at` exactly the shape of our keys, and another checksum than theirs? Keys of other shapes are not ours to judge. */
-export function isJunkKey(at: usize, length: i32): bool {
+/** Bytes before the <env>, "pk_", and behind it. */
+export const ENV_START: i32 = 3;
+export const BEHIND_ENV: i32 = 1 + RANDOM_LENGTH + 1 + CHECKSUM_LENGTH;
+const FIXED_LENGTH: i32 = ENV_START + BEHIND_ENV;
+
+export const KEY_FOREIGN: i32 = 0;
+export const KEY_JUNK: i32 = 1;
+export const KEY_OURS: i32 = 2;
+
+/**
+ * KEY_OURS: the key at `at` has exactly the shape of our keys, and their checksum. KEY_JUNK: their shape, and another
+ * checksum. KEY_FOREIGN: another shape, so not ours to judge.
+ */
+export function keyForm(at: usize, length: i32): i32 {
   const env = length - FIXED_LENGTH;
-  if (env < 1 || env > MAX_ENV || (load<u32>(at) & 0xffffff) != 0x5f6b70) return false; // "pk_"
-  const random = at + 3 + env;
+  if (env < 1 || env > MAX_ENV || (load<u32>(at) & 0xffffff) != 0x5f6b70) return KEY_FOREIGN; // "pk_"
+  const random = at + ENV_START + env;
   const checksum = random + 1 + RANDOM_LENGTH;
-  if (load<u8>(random) != UNDERSCORE || load<u8>(checksum) != UNDERSCORE) return false;
-  return base62(checksum + 1) != <u64>crc32(at, checksum) && isShaped(at + 3, checksum + 1 + CHECKSUM_LENGTH);
+  if (load<u8>(random) != UNDERSCORE || load<u8>(checksum) != UNDERSCORE) return KEY_FOREIGN;
+  if (!isShaped(at + ENV_START, checksum + 1 + CHECKSUM_LENGTH)) return KEY_FOREIGN;
+  return base62(checksum + 1) == <u64>crc32(at, checksum) ? KEY_OURS : KEY_JUNK;
 }
 
 /** Letters and digits, but for the two underscores that are known to stand there. */

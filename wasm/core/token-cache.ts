@@ -76,7 +76,7 @@ export function tokenTrust(authenticator: i32, expiresMs: f64, nowMs: f64): void
 /**
  * Remembers for seconds that the token of the last tokenRecall was refused.
  *
- * @param reason for any but REASON_SIGNATURE_INVALID only until the clock moves: a key that is missing now may be there soon
+ * @param reason where a key is missing, or cannot be had, only until the clock moves: it may be there soon
  */
 export function tokenDistrust(authenticator: i32, reason: i32, nowMs: f64): void {
   const entry = refusedOf(hashLow);
@@ -85,7 +85,12 @@ export function tokenDistrust(authenticator: i32, reason: i32, nowMs: f64): void
   store<i32>(entry, imageGeneration, GENERATION);
   store<u16>(entry, <u16>authenticator, AUTHENTICATOR);
   store<u16>(entry, <u16>reason, REASON);
-  store<f64>(entry, reason == abi.REASON_SIGNATURE_INVALID ? nowMs + REFUSED_MS : nowMs, UNTIL_MS);
+  store<f64>(entry, isPassing(reason) ? nowMs : nowMs + REFUSED_MS, UNTIL_MS);
+}
+
+@inline
+function isPassing(reason: i32): bool {
+  return reason == abi.REASON_KEY_UNKNOWN || reason == abi.REASON_KEYS_UNAVAILABLE;
 }
 
 /** Requests whose signature was remembered while its claims were judged anew, since the boot. */

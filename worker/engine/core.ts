@@ -34,6 +34,9 @@ export interface CoreExports {
   token_remember(slot: number, authenticator: number, found: number, nowMs: number): number;
   proof_remember(found: number): void;
   proofs_unkept(): number;
+  key_learn(): number;
+  key_refuse(authenticator: number, reason: number, nowMs: number): void;
+  key_evictions(): number;
   token_hits(): number;
   token_evictions(): number;
 }

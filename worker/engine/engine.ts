@@ -1,5 +1,6 @@
 import * as abi from "../../wasm/abi.ts";
 import { bootCore, type CoreExports } from "./core.ts";
+import { type KeyFacts, writeKeyFacts } from "./key-facts.ts";
 import { loadNames } from "./names.ts";
 import { RequestRecord } from "./request-record.ts";
 import { VerdictRecord } from "./verdict-record.ts";
@@ -102,6 +103,26 @@ export class Engine {
     try {
       if (slot === abi.PROOF_SLOT) this.#core.proof_remember(found);
       else this.#core.token_remember(slot, authenticator, found, nowMs);
+    } catch {
+      this.#replace();
+    }
+  }
+
+  /** Takes what D1 says of an API key, under the image in force. False where the core cannot: the key is then not known. */
+  learnKey(facts: KeyFacts): boolean {
+    try {
+      return writeKeyFacts(this.#core.memory, facts) && this.#core.key_learn() === abi.REASON_NONE;
+    } catch {
+      this.#replace();
+      return false;
+    }
+  }
+
+  /** Refuses the API key with that SHA-256 for seconds, under the image in force, or, while D1 is away, this once. */
+  refuseKey(authenticator: number, digest: Uint8Array, reason: number, nowMs: number): void {
+    try {
+      new Uint8Array(this.#core.memory.buffer, abi.SCRATCH, 32).set(digest);
+      this.#core.key_refuse(authenticator, reason, nowMs);
     } catch {
       this.#replace();
     }

@@ -33,6 +33,8 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_OBJECT_NOT_OWNED] = "object_not_owned";
   names[abi.REASON_ROLE_MISSING] = "role_missing";
   names[abi.REASON_DEVICE_QUARANTINED] = "device_quarantined";
+  names[abi.REASON_ADDRESS_NOT_ALLOWED] = "address_not_allowed";
+  names[abi.REASON_CREDENTIAL_IN_QUERY] = "credential_in_query";
   names[abi.REASON_TOKEN_TOO_OLD] = "token_too_old";
   names[abi.REASON_LIFETIME_TOO_LONG] = "token_lifetime_too_long";
   names[abi.REASON_TYPE_REFUSED] = "token_type_refused";

@@ -50,6 +50,10 @@ export class VerdictRecord {
     const length = this.#int(abi.NONCE_LENGTH);
     return length === 0 ? "" : utf8.decode(this.#bytes.subarray(abi.NONCE, abi.NONCE + length));
   }
+  /** What is known of the stored API key that was used should be read anew: the verification record says which. */
+  get keyAges(): boolean {
+    return this.#int(abi.VERDICT_KEY_AGES) !== 0;
+  }
   /** Authenticated caller; "" on public services. */
   get principal(): string {
     return this.#text(abi.VERDICT_PRINCIPAL);

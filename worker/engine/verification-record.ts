@@ -6,7 +6,7 @@ export interface Verification {
   authenticator: number;
   /** Credential slot that the token stands in; PROOF_SLOT = it is a DPoP proof's signature. */
   slot: number;
-  /** ALG_* */
+  /** ALG_*, or VERIFY_STORED_KEY: then `input` is the key's SHA-256 and there is no signature. */
   algorithm: number;
   /** null = the token names none. Of a proof: its public key as a JWK. */
   kid: string | null;

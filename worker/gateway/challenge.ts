@@ -9,6 +9,12 @@ export interface Challenged {
   scopes: readonly string[];
 }
 
+const ofNoCredential = new Set<number>([
+  abi.REASON_OBJECT_NOT_OWNED,
+  abi.REASON_DEVICE_QUARANTINED,
+  abi.REASON_ADDRESS_NOT_ALLOWED,
+]);
+
 /** What a DPoP proof may be signed with (RFC 9449 §7.1). */
 const algs = algorithms.filter((name) => !isSymmetric(name)).join(" ");
 
@@ -38,11 +44,11 @@ function isProofError(reason: number): boolean {
 
 /** RFC 6750 §3: no error code when nothing was presented. */
 function errorOf(reason: number, status: number, scopes: readonly string[]): string {
-  if (reason === abi.REASON_CREDENTIAL_MISSING) return "";
+  if (reason === abi.REASON_CREDENTIAL_MISSING || reason === abi.REASON_CREDENTIAL_IN_QUERY) return "";
   if (reason === abi.REASON_NONCE_REQUIRED) return ', error="use_dpop_nonce"'; // RFC 9449 §9
   if (isProofError(reason)) return ', error="invalid_dpop_proof"';
-  // No other token of this caller would do, so there is no error of RFC 6750 to name.
-  if (reason === abi.REASON_OBJECT_NOT_OWNED || reason === abi.REASON_DEVICE_QUARANTINED) return "";
+  // No other credential of this caller would do, so there is no error of RFC 6750 to name.
+  if (ofNoCredential.has(reason)) return "";
   if (reason === abi.REASON_ROLE_MISSING) return ', error="insufficient_scope"'; // and no scope would make up for it
   if (status === 403) return `, error="insufficient_scope", scope="${scopes.join(" ")}"`;
   return ', error="invalid_token"';

@@ -2,15 +2,17 @@ import * as abi from "../../wasm/abi.ts";
 import { FAULT } from "../engine/engine.ts";
 import type { VerdictRecord } from "../engine/verdict-record.ts";
 import type { PolicyMeta, ServiceMeta } from "../policy/compiled.ts";
+import { holdsKey } from "../policy/key-format.ts";
 import { clientAddress, writeNetwork } from "./client-facts.ts";
 import { allowOrigin, answerPreflight, isPreflight } from "./cors.ts";
 import { effectiveScopes } from "./effective-scopes.ts";
 import { type Fetches, forward, relay } from "./forward.ts";
 import type { Isolate, RegionLink } from "./isolate.ts";
+import type { KeyStore } from "./key-lookups.ts";
 import { type LimitState, limitHeaders, refuse, statusOf } from "./problem.ts";
 import { upstreamHeaders } from "./upstream-headers.ts";
 import { type UrlParts, urlParts } from "./url-parts.ts";
-import { decideAgain, isFound, type Verified, verifyAsked } from "./verify-asked.ts";
+import { decideAgain, isFound, renewKey, type Verified, verifyAsked } from "./verify-asked.ts";
 
 export interface GatewayContext {
   isolate: Isolate;
@@ -19,6 +21,8 @@ export interface GatewayContext {
   /** A service binding of the deployment by name, null = there is none. */
   binding: (name: string) => Fetches | null;
   execution: Pick<ExecutionContext, "waitUntil">;
+  /** API keys that D1 keeps. */
+  keyStore: KeyStore;
 }
 
 /** What is kept of a decision across the await of the upstream. */
@@ -51,7 +55,7 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   // Once for each signature; and once more for each policy that came into force meanwhile.
   const found: Verified[] = [];
   while (verdict === abi.VERDICT_VERIFY && !isFound(isolate, found)) {
-    found.push(await verifyAsked(isolate, context.execution));
+    found.push(await verifyAsked(isolate, context));
     meta = isolate.meta ?? meta;
     writeRequest(isolate, meta, request, url, address);
     verdict = decideAgain(isolate, found, Date.now());
@@ -59,6 +63,7 @@ export async function handleGateway(request: Request, context: GatewayContext): 
   if (verdict === FAULT) return handleFault(request, context, meta, url, address);
 
   const record = isolate.engine.verdict;
+  if (record.keyAges) renewKey(isolate, context);
   const decision = decisionOf(record, meta, startMs, address);
   if (verdict === abi.VERDICT_VERIFY) return refuseUnverified(request, context, decision);
   if (verdict === abi.VERDICT_REFUSE) return refuseDecided(request, context, decision, record);
@@ -81,7 +86,7 @@ export async function handleGateway(request: Request, context: GatewayContext): 
 
 function writeRequest(isolate: Isolate, meta: PolicyMeta, request: Request, url: UrlParts, address: string | null): void {
   const record = isolate.engine.request;
-  record.method(request.method, flagsOf(request));
+  record.method(request.method, flagsOf(request) | (holdsKey(url.query) ? abi.FLAG_KEY_IN_QUERY : 0));
   record.path(url.path);
   if (meta.usesHost) record.host(url.host);
   record.address(address);
@@ -166,9 +171,10 @@ function limitOf(record: VerdictRecord, meta: PolicyMeta): LimitState | null {
 }
 
 function verificationLimitOf({ verifyAuthenticator, retryMs }: VerdictRecord, meta: PolicyMeta): LimitState | null {
-  const verification = meta.authenticators[verifyAuthenticator]?.verification;
-  if (!verification) return null;
-  const { rate, windowSeconds } = verification;
+  const authenticator = meta.authenticators[verifyAuthenticator];
+  const allowed = authenticator?.verification ?? authenticator?.store;
+  if (!allowed) return null;
+  const { rate, windowSeconds } = allowed;
   return { name: "verifications", rate, windowSeconds, remaining: 0, retryMs, resetMs: retryMs };
 }
 

@@ -3,6 +3,7 @@ import type { CompiledPolicy, PolicyMeta } from "../policy/compiled.ts";
 import { openImage, type SealedPolicy } from "../policy/seal.ts";
 import type { Overlay } from "../region/overlay.ts";
 import type { Orders } from "../region/report.ts";
+import { KeyLookups } from "./key-lookups.ts";
 import { Reporter, type Send } from "./reporter.ts";
 import { type PolicyKeys, Verifier, workerIo } from "./verifier.ts";
 
@@ -34,6 +35,7 @@ export class Isolate {
   readonly engine: Engine;
   readonly region: string;
   readonly verifier = new Verifier(workerIo);
+  readonly keyLookups = new KeyLookups(workerIo);
   readonly #key: string;
   readonly #reporter: Reporter;
   #meta: PolicyMeta | null = null;

@@ -20,6 +20,7 @@ const families: Readonly<Record<string, { names: readonly string[]; withSecret: 
 export function keySourceFindings(authenticator: DraftAuthenticator): Finding[] {
   const { type, path, hasKeys, jwks } = authenticator;
   if (type === "cwt") return [...authenticator.keys.flatMap(formFindings), ...agreement(authenticator)];
+  if (type === "api-key") return keyRingFindings(authenticator);
   if (type !== "jwt") return [];
   if (!hasKeys && jwks === "") {
     const expected = "keys: [{ kid, secret } or { kid, jwk }], or jwks: https://…";
@@ -30,6 +31,12 @@ export function keySourceFindings(authenticator: DraftAuthenticator): Finding[] 
     return [{ path: [...path, "jwks"], code: "keys_twice", message, expected: "keys or jwks", found: "both" }];
   }
   return hasKeys ? [...authenticator.keys.flatMap(formFindings), ...agreement(authenticator)] : secretAlgorithms(authenticator);
+}
+
+function keyRingFindings({ path, keys, stored }: DraftAuthenticator): Finding[] {
+  if (stored || keys.length > 0) return [];
+  const expected = "keys: [{ id, sha256 }], or stored: true";
+  return [{ path: [...path, "keys"], code: "missing", message: "there are no keys", expected, found: "nothing" }];
 }
 
 function formFindings({ path, kid, jwkKid, secret, jwk }: DraftKey): Finding[] {

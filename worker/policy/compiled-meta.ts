@@ -1,5 +1,5 @@
 import { algorithms } from "./algorithms.ts";
-import type { CorsMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
+import type { CorsMeta, KeyStoreMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
 import { burstOf } from "./lower-limits.ts";
 import { takesProofs } from "./lower-possession.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
@@ -19,6 +19,7 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       owner: a.owner,
       keys: a.type === "api-key" ? a.keys.map(({ id, owner }) => ({ id, owner })) : [],
       verification: verificationMeta(a),
+      store: storeMeta(a),
     })),
     roles: plan.roles.map((name) => ({ name, scopes: policy.roles[name] ?? [] })),
     limits: plan.limits.map(({ limit }) => ({
@@ -55,6 +56,12 @@ function verificationMeta(authenticator: Authenticator): VerificationMeta | null
     rate: count,
     windowSeconds,
   };
+}
+
+function storeMeta(authenticator: Authenticator): KeyStoreMeta | null {
+  if (authenticator.type !== "api-key" || !authenticator.stored) return null;
+  const { count, windowSeconds } = authenticator.lookups.rate;
+  return { environment: authenticator.environment ?? null, rate: count, windowSeconds };
 }
 
 function serviceMeta(plan: Plan, service: Service): ServiceMeta {

@@ -67,6 +67,16 @@ export interface AuthenticatorMeta {
   keys: { id: string; owner: string }[];
   /** How the host verifies signatures for it; null = it never has to. */
   verification: VerificationMeta | null;
+  /** How its API keys are kept in D1; null = they are not. */
+  store: KeyStoreMeta | null;
+}
+
+export interface KeyStoreMeta {
+  /** The <env> of its keys; null = any. */
+  environment: string | null;
+  /** Look-ups of one address. */
+  rate: number;
+  windowSeconds: number;
 }
 
 export interface VerificationMeta {

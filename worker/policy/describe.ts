@@ -1,7 +1,7 @@
 import { type PolicyPath, quoted } from "./problem.ts";
 
 /** What may be shown of an authenticator's key. Whatever else stands there may be a secret in the wrong place. */
-const openKeyFields = new Set<string | number>(["kid", "id", "kind", "encoding", "expires", "scopes", "roles"]);
+const openKeyFields = new Set<string | number>(["kid", "id", "kind", "encoding", "expires", "scopes", "roles", "addresses"]);
 
 /**
  * A value as a problem shows it: short, and "(hidden)" where a secret may stand.

@@ -79,6 +79,8 @@ export interface DraftAuthenticator {
   keys: DraftKey[];
   /** Are keys derived from one secret? */
   derives: boolean;
+  /** Are API keys kept by the gateway as well? */
+  stored: boolean;
 }
 
 export interface DraftKey {
@@ -207,6 +209,7 @@ function readAuthenticator(path: PolicyPath, value: unknown): DraftAuthenticator
     proofFields: ["dpopMaxAge", "dpopNonce"].filter((key) => valueAt(value, [key]) !== undefined),
     keys,
     derives: valueAt(value, ["derive"]) !== undefined,
+    stored: valueAt(value, ["stored"]) === true,
   };
 }
 

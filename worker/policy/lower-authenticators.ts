@@ -7,10 +7,11 @@ import { writeCwt } from "./lower-cwt.ts";
 import { intervalUs, nameHash } from "./lower-limits.ts";
 import { writePossession } from "./lower-possession.ts";
 import { hmacMidstates } from "./midstate.ts";
+import { networkBytes } from "./network.ts";
 import { type Plan, slotOf } from "./plan.ts";
 import type { Finding } from "./problem.ts";
 import { roleBits } from "./role-bits.ts";
-import type { ApiKeyAuthenticator, CwtAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
+import type { ApiKeyAuthenticator, JwtAuthenticator, Kind } from "./schema.ts";
 import { hmacKeyBytes } from "./secret-bytes.ts";
 import { type SecretKeyRef, secretKeys } from "./secret-keys.ts";
 import { type SecretOf, secretMissing } from "./secrets.ts";
@@ -52,8 +53,9 @@ export function writeAuthenticators(
     view.setInt32(abi.AUTH_SCOPES, -1, true);
     view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
     view.setInt32(abi.AUTH_TYP, -1, true);
+    view.setInt32(abi.AUTH_ENVIRONMENT, -1, true);
     const path = ["authenticators", index];
-    if (authenticator.type !== "api-key") writeVerifications(view, authenticator);
+    if (authenticator.type !== "api-key") writeVerifications(view, authenticator.name, authenticator.verifications);
     if (authenticator.type === "jwt") {
       writeJwt(writer, view, authenticator);
       const least = Math.max(...authenticator.algorithms.map(leastSecretBytes));
@@ -66,7 +68,7 @@ export function writeAuthenticators(
       writeCwt(writer, view, authenticator);
       view.setUint32(abi.AUTH_KIND, kindCodes[authenticator.kind], true);
       writeHmacKeys(writer, view, readSecrets(secretKeys(authenticator, path), CWT_SECRET_BYTES, secretOf, findings));
-    } else view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
+    } else writeKeyRing(writer, view, authenticator);
     writePossession(view, authenticator);
   }
   writeApiKeys(writer, plan);
@@ -92,11 +94,20 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setUint32(abi.AUTH_MAX_LIFETIME_S, Math.floor((jwt.maxLifetime ?? 0) / 1000), true);
 }
 
-function writeVerifications(view: DataView, { name, verifications }: JwtAuthenticator | CwtAuthenticator): void {
-  const interval = intervalUs(verifications);
+/** What one address may have the host verify, or look up. */
+function writeVerifications(view: DataView, name: string, allowed: JwtAuthenticator["verifications"]): void {
+  const interval = intervalUs(allowed);
   view.setFloat64(abi.AUTH_VERIFY_INTERVAL_US, interval, true);
-  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (verifications.burst - 1) * interval, true);
+  view.setFloat64(abi.AUTH_VERIFY_TOLERANCE_US, (allowed.burst - 1) * interval, true);
   view.setBigUint64(abi.AUTH_VERIFY_SALT, nameHash(`verifications ${name}`), true); // no limit's name has a blank
+}
+
+function writeKeyRing(writer: ImageWriter, view: DataView, ring: ApiKeyAuthenticator): void {
+  view.setUint32(abi.AUTH_TYPE, abi.AUTH_API_KEY, true);
+  view.setInt32(abi.AUTH_ENVIRONMENT, writer.string(ring.environment ?? null), true);
+  if (!ring.stored) return;
+  view.setUint32(abi.AUTH_FLAGS, abi.AUTH_STORED, true);
+  writeVerifications(view, ring.name, ring.lookups);
 }
 
 /** HMAC with SHA-256, whatever is left of its tag (RFC 9053 §3.1). */
@@ -160,6 +171,7 @@ function writeApiKey(writer: ImageWriter, key: ApiKeyAuthenticator["keys"][numbe
   view.setInt32(abi.API_KEY_SCOPES, writer.string(key.scopes.length === 0 ? null : key.scopes.join(" ")), true);
   view.setUint32(abi.API_KEY_KIND, kindCodes[key.kind], true);
   view.setUint32(abi.API_KEY_ROLES, roles, true);
+  view.setInt32(abi.API_KEY_NETWORKS, writer.string(key.addresses.length === 0 ? null : networkBytes(key.addresses)), true);
   view.setFloat64(abi.API_KEY_EXPIRES_MS, key.expires ?? 0, true);
 }
 

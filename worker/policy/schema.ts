@@ -2,16 +2,16 @@ import * as z from "zod";
 import { MAX_COST, MAX_KEY_PARTS, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
 import { type Algorithm, algorithms } from "./algorithms.ts";
 import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
-import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS } from "./bounds.ts";
-import { headerNamePattern, readHeaderName } from "./header-name.ts";
+import { MAX_AUTHENTICATORS, MAX_LIMITS } from "./bounds.ts";
+import { headerNamePattern } from "./header-name.ts";
 import { readJwk } from "./jwk.ts";
 import { readKeySetUrl } from "./key-set-url.ts";
 import { limitKeyPattern, readLimitKey } from "./limit-key.ts";
 import { type Read, ratePattern, readRate } from "./quantity.ts";
+import { apiKey } from "./schema-api-key.ts";
 import { cwt } from "./schema-cwt.ts";
 import {
   durationMs,
-  identifier,
   line,
   mediaType,
   name,
@@ -203,7 +203,10 @@ function readShortOperation(input: string): Read<ShortOperation> {
 }
 
 function authenticator() {
-  return z.discriminatedUnion("type", [jwt(), cwt(kinds), apiKey()]);
+  const lookups = verifications(
+    "How many stored keys one client address may have looked up; a key that was looked up lately costs none.",
+  );
+  return z.discriminatedUnion("type", [jwt(), cwt(kinds), apiKey(kinds, lookups)]);
 }
 
 function jwt() {
@@ -245,40 +248,14 @@ function jwt() {
     requireExp: z.boolean().default(true).meta({ description: "Refuse tokens that never expire." }),
     maxAge: durationMs(1000, MAX_SPAN_MS, "How long after iat a token is taken, whatever its exp.").optional(),
     maxLifetime: durationMs(1000, MAX_SPAN_MS, "How long a token may be valid: exp less iat.").optional(),
-    verifications: verifications(),
+    verifications: verifications(
+      "How many signatures one client address may have verified; a token that was verified lately costs none. HS256 is free.",
+    ),
     kind: z.enum(kinds).default("user").meta({ description: "What these callers are." }),
     rolesClaim: line(64, "The claim that names a caller's roles: a list of texts, or one.").min(1).default("roles"),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
     ...dpopFields(),
     boundTo: boundToField(),
-  });
-}
-
-function apiKey() {
-  const key = strict({
-    id: identifier("Who calls with this key: the principal."),
-    sha256: text(readDigest, { description: "SHA-256 of the key, 64 hex digits.", pattern: "^[0-9a-fA-F]{64}$" }),
-    kind: z.enum(kinds).default("service").meta({ description: "What this caller is." }),
-    owner: line(100, "Who answers for this key. Default: the authenticator's owner.").default(""),
-    scopes: scopes("Scopes that the key carries.").default([]),
-    roles: roles("Roles that the key has.").default([]),
-    expires: text(readInstant, {
-      description: "First moment at which the key no longer works: a UTC date or an RFC 3339 time.",
-      examples: ["2027-06-01"],
-    }).optional(),
-  });
-  return strict({
-    name: name("What services call it."),
-    type: z.literal("api-key"),
-    owner: owner(),
-    header: text(readHeaderName, { description: "Header that carries the key.", pattern: headerNamePattern }).prefault(
-      "X-Api-Key",
-    ),
-    keys: z
-      .array(key)
-      .min(1)
-      .max(MAX_KEYS)
-      .meta({ description: "Known keys, by their digest: the key itself never stands here." }),
   });
 }
 
@@ -354,26 +331,4 @@ function readAlgorithm(input: string): Read<Algorithm> {
   if (known !== undefined) return { ok: true, value: known };
   const message = "this is no signature algorithm that is taken; their names are case-sensitive, and none is never one of them";
   return { ok: false, code: "algorithm_unsupported", expected: algorithms.join(", "), message };
-}
-
-function readDigest(input: string): Read<string> {
-  if (/^[0-9a-fA-F]{64}$/.test(input)) return { ok: true, value: input.toLowerCase() };
-  const expected = "64 hex digits, as `printf %s KEY | sha256sum` prints them";
-  return {
-    ok: false,
-    code: "digest_malformed",
-    expected,
-    message: "this is not a SHA-256 digest (never put the key itself here)",
-  };
-}
-
-/** `2027-06-01` (00:00 UTC) or an RFC 3339 time → ms since 1970. */
-function readInstant(input: string): Read<number> {
-  const shape = /^\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,3})?(Z|[+-]\d\d:\d\d))?$/;
-  const date = shape.test(input) ? Date.parse(input) : Number.NaN;
-  const day = Number(input.slice(8, 10));
-  const realDay = new Date(`${input.slice(0, 10)}T00:00:00Z`).getUTCDate() === day; // Date.parse rolls 31 June over
-  if (date > 0 && realDay) return { ok: true, value: date };
-  const expected = "a date such as 2027-06-01 (its start, UTC) or a time such as 2027-06-01T12:00:00Z";
-  return { ok: false, code: "time_malformed", expected, message: "this is not a date or time" };
 }

@@ -1,3 +1,4 @@
+import { deleteEndedApiKeys } from "../db/api-keys.ts";
 import { deleteExpiredOverlay, deleteExpiredSignIns, deleteExpiredTelemetry } from "../db/expiry.ts";
 import { selectNewestPolicy } from "../db/policies.ts";
 import { deleteExpiredCallers } from "../db/principals.ts";
@@ -26,7 +27,12 @@ export interface Retained {
 export async function retain(env: Pick<Env, "DB">, nowMs: number): Promise<Retained> {
   const { retainDays, rowsPerDay } = await telemetrySettings(env.DB);
   let rowsWritten = 0;
-  for (const result of await env.DB.batch([...deleteExpiredSignIns(env.DB, nowMs), ...deleteExpiredOverlay(env.DB, nowMs)])) {
+  const over = [
+    ...deleteExpiredSignIns(env.DB, nowMs),
+    ...deleteExpiredOverlay(env.DB, nowMs),
+    deleteEndedApiKeys(env.DB, nowMs),
+  ];
+  for (const result of await env.DB.batch(over)) {
     rowsWritten += result.meta.rows_written;
   }
   const most = rowsPerDay / 2;

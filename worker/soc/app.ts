@@ -1,5 +1,6 @@
 import { HTTPException } from "hono/http-exception";
 import packageJson from "../../package.json";
+import { apiKeys } from "./api-keys.ts";
 import { serveAsset } from "./assets.ts";
 import { devices } from "./devices.ts";
 import { events } from "./events.ts";
@@ -36,6 +37,7 @@ export function createSoc(now: () => number) {
     .route("/", principal)
     .route("/", leastPrivilege)
     .route("/", devices)
+    .route("/", apiKeys)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });

@@ -39,8 +39,12 @@ export async function authenticatorNames(db: D1Database): Promise<string[]> {
 }
 
 async function newestAuthenticators(db: D1Database): Promise<Authenticator[]> {
+  return (await newestMeta(db))?.authenticators ?? [];
+}
+
+export async function newestMeta(db: D1Database): Promise<PolicyMeta | null> {
   const policy = await selectNewestPolicy(db).first<PolicyRow>();
-  return policy === null ? [] : (JSON.parse(policy.meta) as PolicyMeta).authenticators;
+  return policy && (JSON.parse(policy.meta) as PolicyMeta);
 }
 
 /** Tells every region of a change. Gives those that did not answer. */

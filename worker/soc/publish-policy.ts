@@ -3,10 +3,11 @@ import { insertPolicy, type PolicyRow, selectNewestPolicy } from "../db/policies
 import { compile } from "../policy/compile.ts";
 import type { CompiledPolicy } from "../policy/compiled.ts";
 import { parsePolicy } from "../policy/parse.ts";
-import type { Problem } from "../policy/problem.ts";
+import { locateFindings, type Problem } from "../policy/problem.ts";
 import { limitSeed, sealImage } from "../policy/seal.ts";
 import { secretResolver } from "../policy/secrets.ts";
 import { askRegions, regionNames } from "./regions.ts";
+import { storedKeyConflicts } from "./stored-key-conflicts.ts";
 
 export type Published =
   | { state: "published" | "unchanged"; version: number }
@@ -25,6 +26,8 @@ const utf8 = new TextEncoder();
 export async function publishPolicy(env: Env, source: string, nowMs: number): Promise<Published> {
   const parsed = await parsePolicy(source, nowMs);
   if (!parsed.ok) return { state: "invalid", problems: parsed.problems };
+  const conflicts = await storedKeyConflicts(env.DB, parsed.policy);
+  if (conflicts.length > 0) return { state: "invalid", problems: locateFindings(conflicts, parsed.locate) };
   const seed = await limitSeed(env.PICKET_KEY);
   const secretOf = secretResolver(env as unknown as Record<string, unknown>);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

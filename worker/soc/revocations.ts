@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { readPolicySource } from "../db/policies.ts";
+import { storedIds } from "../db/api-keys.ts";
 import {
   deleteRevocation,
   FOREVER_MS,
@@ -8,10 +8,10 @@ import {
   type RevocationRow,
   selectLiveRevocations,
 } from "../db/revocations.ts";
-import { parsePolicy } from "../policy/parse.ts";
 import { limitBody, operatorName, operatorSecurity, requireOperator, requireSameOrigin, SMALL_BODY_BYTES } from "./guards.ts";
 import { type Authenticator, authenticatorNamed, changeSchema, lineSchema, nameSchema, tellRegions } from "./overlay-change.ts";
 import { revocationSchema } from "./overlay-schema.ts";
+import { policyHasKey } from "./policy-key.ts";
 import { type ProblemCode, problem, problemAnswer } from "./problem.ts";
 import { createRouter } from "./router.ts";
 
@@ -142,12 +142,9 @@ async function mismatchOf(
   return kind === "credential" && !(await hasKey(db, authenticator.name, subject, nowMs)) ? "credential_unknown" : null;
 }
 
+/** In the policy, or in D1. */
 async function hasKey(db: D1Database, name: string, id: string, nowMs: number): Promise<boolean> {
-  const parsed = await parsePolicy((await readPolicySource(db)) ?? "", nowMs);
-  if (!parsed.ok) return true; // it cannot be told: to revoke what may be there is the safe side
-  return parsed.policy.authenticators.some(
-    (one) => one.name === name && one.type === "api-key" && one.keys.some((key) => key.id === id),
-  );
+  return (await storedIds(db, name, [id])).length > 0 || policyHasKey(db, name, id, nowMs);
 }
 
 function timeProblem(isExpiry: boolean) {
