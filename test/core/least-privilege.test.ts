@@ -228,6 +228,25 @@ describe("what is found of a credential", () => {
     });
   });
 
+  it("of a key that the gateway keeps is mended by commands: no policy has a line for it", () => {
+    const kept = meta({ roles: {}, operations: [] });
+    const policy = policyOf({
+      ...kept,
+      authenticators: [{ ...kept.authenticators?.[0], store: { environment: null, rate: 50, windowSeconds: 1 } }],
+    });
+    const watch = (over: Partial<PrincipalRow>) =>
+      watchOf({ row: row(over), operations: [] }, policy, { days: 7, requests: 100 });
+    const of = (over: Partial<PrincipalRow>) =>
+      findingsOf({ row: row(over), operations: [] }, policy, watch(over), NOW).map(({ remedy }) => remedy.text);
+    expect(of({ expiresMs: null, issuedMs: NOW - 181 * DAY })).toEqual([
+      "npx picket token expire --authenticator keys --id=acme --at 90d --reason='has to end'",
+      "npx picket token reroll --authenticator keys --id=acme --reason='not rotated'",
+    ]);
+    expect(of({ scopes: "odd", lifetimeMs: DAY })[0]).toBe(
+      "npx picket token new --authenticator keys --id=acme-2 --scopes='' --reason='least privilege'   # and its roles\nnpx picket token expire --authenticator keys --id=acme --at 7d --reason='replaced by acme-2'",
+    );
+  });
+
   it("is that nobody used it for a quarter, while it works", () => {
     const silent = { lastMs: NOW - 90 * DAY, firstMs: NOW - 200 * DAY };
     expect(findings(silent).find(({ code }) => code === "caller_dormant")).toMatchObject({

@@ -69,7 +69,7 @@ function sharedFindings(row: PrincipalRow, policy: PrivilegePolicy): Finding[] {
       subject: "",
       says: `One key was used from ${many} on ${dayText(row.addressDay)}. Give each place one of its own.`,
       evidence: { addresses: value, low, ...(high !== null && { high }), dayMs: row.addressDay * DAY_MS },
-      remedy: remedies.ownKeys(row),
+      remedy: remedies.ownKeys(row, policy),
     },
   ];
 }
@@ -78,7 +78,9 @@ function lifetimeFindings(row: PrincipalRow, policy: PrivilegePolicy, nowMs: num
   const base = { subject: "", evidence: {} };
   const key = isKey(row, policy);
   if (key && row.expiresMs === null)
-    return [{ ...base, code: "credential_long_lived", says: "The key never expires.", remedy: remedies.expiry(row, nowMs) }];
+    return [
+      { ...base, code: "credential_long_lived", says: "The key never expires.", remedy: remedies.expiry(row, policy, nowMs) },
+    ];
   const endless: Finding[] =
     key || row.endless === 0
       ? []
@@ -88,7 +90,7 @@ function lifetimeFindings(row: PrincipalRow, policy: PrivilegePolicy, nowMs: num
   const days = wholeDays(Math.max(row.lifetimeMs ?? 0, known));
   if (days <= thresholds.longLivedDays) return endless;
   const says = `A credential of it is good for ${count(days, "day")}, more than ${thresholds.longLivedDays}.`;
-  const remedy = key ? remedies.expiry(row, nowMs) : remedies.maxLifetime(row);
+  const remedy = key ? remedies.expiry(row, policy, nowMs) : remedies.maxLifetime(row);
   return [...endless, { ...base, code: "credential_long_lived", says, evidence: { days }, remedy }];
 }
 
@@ -97,7 +99,7 @@ function rotationFindings(row: PrincipalRow, policy: PrivilegePolicy, nowMs: num
   if (row.issuedMs === null || days <= thresholds.notRotatedDays) return [];
   const says = `The credential is ${count(days, "day")} old and was not replaced since.`;
   const evidence = { days, issuedMs: row.issuedMs };
-  const remedy = isKey(row, policy) ? remedies.newKey(row) : remedies.maxAge(row);
+  const remedy = isKey(row, policy) ? remedies.newKey(row, policy) : remedies.maxAge(row);
   return [{ code: "credential_not_rotated", subject: "", says, evidence, remedy }];
 }
 
