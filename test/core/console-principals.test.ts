@@ -121,7 +121,7 @@ describe("what is found", () => {
 
 it("the command that revokes is three lines in which no name is expanded", () => {
   expect(revokeCommand({ authenticator: "keys", principal: "it's $(x)" })).toBe(
-    "npx picket revoke --kind principal \\\n  --authenticator=keys --subject='it'\\''s $(x)' \\\n  --reason=\"say why\"",
+    "npx picket revoke \\\n  --kind principal \\\n  --authenticator=keys \\\n  --subject='it'\\''s $(x)' \\\n  --reason=\"say why\"",
   );
 });
 

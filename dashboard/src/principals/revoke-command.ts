@@ -1,7 +1,12 @@
 /** The command that refuses a caller everywhere. For any POSIX shell: nothing in a name is expanded. */
 export function revokeCommand({ authenticator, principal }: { authenticator: string; principal: string }): string {
-  const name = `--authenticator=${quoted(authenticator)} --subject=${quoted(principal)}`;
-  return `npx picket revoke --kind principal \\\n  ${name} \\\n  --reason="say why"`;
+  const options = [
+    "--kind principal",
+    `--authenticator=${quoted(authenticator)}`,
+    `--subject=${quoted(principal)}`,
+    '--reason="say why"',
+  ];
+  return ["npx picket revoke", ...options].join(" \\\n  ");
 }
 
 function quoted(text: string): string {
