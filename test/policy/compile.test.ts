@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "5ca854afc196972f16b1008cfebe8d9dfe75c7f6802164dedb659510f11b92af";
+const GOLDEN = "8342be44cd4b1e10a90d1fb806cd2fc563b47a7762de59e9e129143bf692755b";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -270,6 +270,7 @@ function expectedImage(policy: Loose) {
       claims,
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
+      firmware: one.firmware?.slice("claim:".length) ?? null,
       flags:
         (one.derive ? abi.AUTH_DERIVED : 0) |
         (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) |
