@@ -8,6 +8,8 @@ CREATE TABLE principals (
   credential TEXT NOT NULL,
   -- Space-separated, as the newest credential carried them.
   scopes TEXT NOT NULL,
+  -- What the newest credential claims that its device runs; '' = nothing.
+  firmware TEXT NOT NULL DEFAULT '',
   -- Names of the policy's roles, space-separated.
   roles TEXT NOT NULL,
   -- Of the newest credential; NULL = it does not say, or never expires.

@@ -239,6 +239,7 @@ export const CALLER_ADDRESS_LENGTH = 19; // u8
 export const CALLER_PRINCIPAL_LENGTH = 20; // u16
 export const CALLER_SCOPES_LENGTH = 22; // u16
 export const CALLER_CREDENTIAL_LENGTH = 24; // u8
+export const CALLER_FIRMWARE_LENGTH = 25; // u8, 0 = the newest credential says none
 export const CALLER_CREDENTIAL_WHOLE = 28; // i32 bytes before it was cut
 export const CALLER_SCOPES_WHOLE = 32; // i32
 export const CALLER_LAST_OPERATION = 36; // u16, and where its counts are:
@@ -252,8 +253,9 @@ export const CALLER_LIFETIME_MS = 104; // f64 the longest of a credential, NaN =
 export const CALLER_ADDRESSES = 112; // u64 bit (hash mod 64) for each address
 export const CALLER_CLEARED = 128; // a new record starts with zeros up to here
 // Texts stand close together, so that a request touches few cache lines: each begins at a multiple of 16 behind the one before.
-export const CALLER_PRINCIPAL = 128; // UTF-8; behind it the last address, CALLER_ADDRESS_SIZE; the newest credential's name; its scopes
+export const CALLER_PRINCIPAL = 128; // UTF-8; behind it the last address, CALLER_ADDRESS_SIZE; firmware, CALLER_FIRMWARE_SIZE; the newest credential's name; its scopes
 export const CALLER_ADDRESS_SIZE = 48;
+export const CALLER_FIRMWARE_SIZE = 32; // ASCII, cut
 export const CALLER_CREDENTIAL_SIZE = 64; // cut at a character
 export const CALLER_SCOPES_SIZE = 512; // cut at a space
 export const CALLER_SIZE = 1088; // an odd number of cache lines: records spread over all sets of a cache
@@ -450,6 +452,7 @@ export const AUTH_VERIFY_SALT = 88; // u64 hash of the authenticator's name
 export const AUTH_TYP = 96; // string, -1 = not checked: the header's typ in lower case, without "application/"
 export const AUTH_MAX_AGE_S = 100; // u32 since iat, 0 = any
 export const AUTH_MAX_LIFETIME_S = 104; // u32 from iat to exp, 0 = any
+export const AUTH_FIRMWARE = 108; // string: the claim that says a device's firmware, -1 = none; for a CWT as its other claims
 export const AUTH_PROOF_AGE_S = 112; // u32 since a DPoP proof's iat
 export const AUTH_ENVIRONMENT = 116; // string, -1 = any: the <env> that its API keys must have, pk_<env>_…
 export const AUTH_SIZE = 120;

@@ -6,12 +6,13 @@ import { type Batch, batches, printBatch } from "./register.ts";
 
 export const help = `picket device register --authenticator NAME --device ID [--fleet F] [--model M] [--firmware V] [--note TEXT]
 picket device register --file FILE
-picket device list [--authenticator NAME] [--fleet F] [--state active|quarantined|retired] [--search TEXT]
+picket device list [--authenticator NAME] [--fleet F] [--firmware V] [--state active|quarantined|retired] [--search TEXT]
 picket device quarantine|retire|activate ID --authenticator NAME [--note TEXT]
 
 Keeps the list of a gateway's devices; a device is what its credential names as principal.
   register     adds a device, or changes what is said of it: what is left out stays. A FILE (- is standard input) has one JSON object
                a line: {"authenticator":"sensors","device":"dev-7","fleet":"north","model":"TH-4","firmware":"4.2.0","note":"…"}
+  list         --firmware is the version that a device's credential claims
   quarantine   refuses it with 403 device_quarantined, in every region within two seconds, until it is activated
   retire       refuses it as revoked. Both take devices that are registered or were seen; together with the revocations
                in force there may be 4096 of them
@@ -21,7 +22,7 @@ const LIST_PAGE = 500;
 const MOST_PAGES = 2000;
 const states: readonly string[] = ["quarantine", "retire", "activate"];
 const described = ["authenticator", "device", "fleet", "model", "firmware", "note"] as const;
-const filters = ["authenticator", "fleet", "state", "search"] as const;
+const filters = ["authenticator", "fleet", "firmware", "state", "search"] as const;
 
 type Given = Readonly<Record<string, string | undefined>>;
 

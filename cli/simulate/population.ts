@@ -25,6 +25,8 @@ export interface Device extends Origin {
   id: string;
   /** A sensor makes its tokens itself; the others' come from an issuer. */
   isSensor: boolean;
+  /** As a sensor claims it. */
+  firmware: string;
   scopes: string;
   token: string;
   /** When the token is to be renewed, ms since the epoch. */
@@ -41,6 +43,7 @@ export function population(count: number, regions: number, random: Random): Devi
     return {
       id,
       isSensor: index % 4 === 3,
+      firmware: index % 8 === 3 ? "4.1.0" : "4.2.0",
       scopes: DEVICE_SCOPES,
       token: "",
       renewMs: 0,

@@ -28,22 +28,33 @@ services:
       - { method: GET, path: /s/3, limits: [tight] }
       - { method: GET, path: /s/4, scopes: [granted] }
       - GET /s/5/{id}
+      - { method: GET, path: "/s/fw/{fw}", bind: { fw: "claim:-70002" } }
+      - { method: GET, path: /s/counted, limits: [by-claim] }
   - { name: open, match: { path: /open }, upstream: http://127.0.0.1:1, auth: [], operations: [GET /open] }
 authenticators:
-  - { name: devices, type: jwt, issuer: https://d, audience: a, keys: [{ kid: k, secret: env:D }], kind: device, requireExp: false }
+  - { name: devices, type: jwt, issuer: https://d, audience: a, keys: [{ kid: k, secret: env:D }], kind: device, requireExp: false, firmware: "claim:fw" }
   - { name: users, type: jwt, issuer: https://u, audience: a, keys: [{ secret: env:U }], kind: user }
   - { name: keys, type: api-key, header: X-Key, keys: [
       { id: acme, sha256: "${digest("acme-key")}", kind: partner, scopes: [r, w], roles: [auditor], expires: 2027-01-01 },
       { id: sam, sha256: "${digest("sam-key")}", kind: service } ] }
-  - { name: sensors, type: cwt, header: X-Cwt, audience: a, derive: { secret: env:F, scopes: [t] } }
+  - { name: sensors, type: cwt, header: X-Cwt, audience: a, derive: { secret: env:F, scopes: [t] }, firmware: "claim:-70002" }
 roles: { operator: [], auditor: [] }
-limits: [{ name: tight, by: principal, rate: 1/1m, burst: 1 }]
+limits:
+  - { name: tight, by: principal, rate: 1/1m, burst: 1 }
+  - { name: by-claim, by: "claim:-70002", rate: 1/1m, burst: 1 }
 telemetry: { rowsPerDay: 1000, retainDays: 1 }
 `);
 const slotOf = (name: string) => compiled.meta.credentialHeaders.indexOf(name);
 
 function bearer(issuer: "d" | "u", claims: Record<string, unknown>, kid?: string): string {
   return `Bearer ${signToken({ iss: `https://${issuer}`, aud: "a", ...claims }, secretNamed(issuer === "d" ? "env:D" : "env:U"), kid === undefined ? {} : { kid })}`;
+}
+
+/** As a device with a derived key makes it. */
+function deviceToken(id: string, claims: [number, unknown][] = []): string {
+  const key = createHmac("sha256", secretNamed("env:F")).update(`${id}\u0001`).digest();
+  const all = new Map<number, unknown>([[SUB, id], [AUD, "a"], [EXP, exp], ...claims]);
+  return base64url(cwtBytes(all, key, { protectedHeader: header(id) }));
 }
 
 let gateway: TestGateway;
@@ -179,19 +190,7 @@ describe("the account of callers", () => {
     });
     call({ path: "/s/0", key: "acme-key" });
     call({ path: "/s/0", key: "sam-key" });
-    const key = createHmac("sha256", secretNamed("env:F")).update("dev-7\u0001").digest();
-    const cwt = base64url(
-      cwtBytes(
-        new Map<number, string | number>([
-          [SUB, "dev-7"],
-          [AUD, "a"],
-          [EXP, exp],
-        ]),
-        key,
-        { protectedHeader: header("dev-7") },
-      ),
-    );
-    call({ path: "/s/0", cwt });
+    call({ path: "/s/0", cwt: deviceToken("dev-7") });
     const common = { firstMs: nowMs, lastMs: nowMs, places: [["DE", 64500]] };
     expect(take().callers).toMatchObject([
       {
@@ -253,6 +252,73 @@ describe("the account of callers", () => {
       { expiresMs: null, endless: true, lifetimeMs: 8.64e15 },
       { expiresMs: exp * 1000, lifetimeMs: null },
     ]);
+  });
+
+  describe("of what a device's token claims that it runs", () => {
+    const FW = -70002;
+    const kept = (text: string) => (/^[ -~]+$/.test(text) ? text.slice(0, abi.CALLER_FIRMWARE_SIZE) : "");
+    const texts = fc.oneof(
+      fc.string({ maxLength: 80 }),
+      fc.string({ unit: "binary", maxLength: 40 }),
+      fc.constantFrom("4.2.0", "4.2.0\r\nX-Admin: 1", "\u0000", "\u007f", "é".repeat(16), "x".repeat(31), "x".repeat(5000)),
+    );
+    const firmwareOf = (one: Omit<Call, "path">) => {
+      call({ path: "/s/0", ...one });
+      return take().callers.map(({ principal, firmware }) => `${principal} ${firmware}`);
+    };
+
+    test("keeps printable ASCII, cut, of the newest token and of nobody else's", () => {
+      const hits = () => (gateway.core as unknown as { facts_hits(): number }).facts_hits();
+      const tokens = fc.array(fc.tuple(fc.boolean(), fc.constantFrom("a", "b"), fc.option(texts)), { maxLength: 12 });
+      fc.assert(
+        fc.property(tokens, (all) => {
+          take();
+          const expected = new Map<string, string>();
+          for (const [isSensor, id, text] of all) {
+            const claim = text === null ? {} : { fw: text };
+            const one = isSensor
+              ? { cwt: deviceToken(id, text === null ? [] : [[FW, text]]) }
+              : { authorization: bearer("d", { sub: id, exp, ...claim }, "k") };
+            // More than once: what is remembered of a token says the same.
+            for (let i = 0; i < 3; i++) call({ path: "/s/0", ...one });
+            call({ path: "/s/0", key: "sam-key" });
+            expected.set(`${isSensor ? "sensors" : "devices"} ${id}`, kept(text ?? ""));
+            expected.set("keys sam", "");
+          }
+          expect(new Map(take().callers.map((one) => [`${one.authenticator} ${one.principal}`, one.firmware]))).toEqual(expected);
+        }),
+        { numRuns: 150 },
+      );
+      expect(hits()).toBeGreaterThan(500);
+    });
+
+    test("takes an integer for its digits, bytes for their text, and nothing else", () => {
+      const values: [unknown, string][] = [
+        [42, "42"],
+        [-3, "-3"],
+        [4.2, ""],
+        [["4.2.0"], ""],
+        [true, ""],
+        [null, ""],
+      ];
+      for (const [value, text] of values) {
+        expect(firmwareOf({ authorization: bearer("d", { sub: "a", exp, fw: value }, "k") })).toEqual([`a ${text}`]);
+        expect(firmwareOf({ cwt: deviceToken("s", [[FW, value]]) })).toEqual([`s ${text}`]);
+      }
+      expect(firmwareOf({ cwt: deviceToken("s", [[FW, Buffer.from("4.2.0")]]) })).toEqual(["s 4.2.0"]);
+      expect(firmwareOf({ authorization: bearer("u", { sub: "a", exp, fw: "4.2.0" }) })).toEqual(["a "]);
+      expect(firmwareOf({ authorization: bearer("d", { sub: "a", exp, fw: "\ud800" }, "k") })).toEqual(["a "]);
+    });
+
+    test("lets a device that makes its tokens itself do nothing: no bind and no limit hears it", () => {
+      const send = (id: string, path: string, firmware: string) => {
+        call({ path, cwt: deviceToken(id, [[FW, firmware]]) });
+        return gateway.verdict.reason;
+      };
+      for (let i = 0; i < 3; i++) expect(send("s1", "/s/fw/4.2.0", "4.2.0")).toBe(abi.REASON_OBJECT_NOT_OWNED);
+      const counted = [send("s1", "/s/counted", "4.2.0"), send("s2", "/s/counted", "4.2.0"), send("s1", "/s/counted", "else")];
+      expect(counted).toEqual([abi.REASON_NONE, abi.REASON_NONE, abi.REASON_RATE_LIMITED]);
+    });
   });
 
   test("tells addresses apart by linear counting, those of IPv6 by their /64", () => {

@@ -143,6 +143,7 @@ describe("refuses", () => {
     ["limit's parts", abi.SECTION_LIMITS, abi.LIMIT_PARTS_FIRST, [-1, 99999]],
     ["roles", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_FIRST, [-1, 99999]],
     ["roles' claim", abi.SECTION_AUTHENTICATORS, abi.AUTH_ROLES_CLAIM, [-2, 9999]],
+    ["firmware's claim", abi.SECTION_AUTHENTICATORS, abi.AUTH_FIRMWARE, [-2, 9999]],
     ["issuer", abi.SECTION_AUTHENTICATORS, abi.AUTH_ISSUER, [-2, 9999]],
     ["typ", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYP, [-2, 9999]],
     ["audiences", abi.SECTION_AUTHENTICATORS, abi.AUTH_AUDIENCES_COUNT, [-1, 9999]],

@@ -61,6 +61,7 @@ function row(over: Partial<PrincipalRow> = {}): PrincipalRow {
     kind: "partner",
     credential: "acme",
     scopes: "",
+    firmware: "",
     roles: "",
     issuedMs: null,
     expiresMs: NOW + 30 * DAY,

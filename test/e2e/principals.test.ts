@@ -18,7 +18,7 @@ function writeCallers(data: string): void {
       if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'principals'").get() === undefined) continue;
       const nowMs = Date.now();
       const caller = database.prepare(
-        "INSERT INTO principals VALUES (?, ?, 'partner', 'k', ?, '', NULL, NULL, NULL, 0, ?, ?, ?, 1, 0)",
+        "INSERT INTO principals VALUES (?, ?, 'partner', 'k', ?, '', '', NULL, NULL, NULL, 0, ?, ?, ?, 1, 0)",
       );
       const add = (principal: string, scopes: string, agoMs: number) =>
         caller.run("partner-keys", principal, scopes, nowMs - 41 * DAY, nowMs - agoMs, Math.floor(nowMs / DAY));

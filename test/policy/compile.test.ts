@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "8ecf68ce31fecb38390ee913687f42fdda2529287b5c392baf357373e425445f";
+const GOLDEN = "35ce740dced8c02229bcadc0931afec60e1330c456b782ce86e4fbae4276cb3c";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -270,6 +270,7 @@ function expectedImage(policy: Loose) {
       claims,
       roles: Object.keys(policy.roles ?? {}),
       rolesClaim: one.type === "jwt" && Object.keys(policy.roles ?? {}).length > 0 ? (one.rolesClaim ?? "roles") : null,
+      firmware: one.firmware?.slice("claim:".length) ?? null,
       flags:
         (one.derive ? abi.AUTH_DERIVED : 0) |
         (one.requireExp === false ? abi.AUTH_EXPIRY_OPTIONAL : 0) |

@@ -67,6 +67,7 @@ export interface ReadAuthenticator {
   claims: string[];
   roles: string[];
   rolesClaim: string | null;
+  firmware: string | null;
   flags: number;
   scopes: string | null;
   name: string | null;
@@ -143,6 +144,10 @@ export function readImage(image: Uint8Array): ReadImage {
     inner: hex(at + abi.HMAC_KEY_INNER, 32),
     outer: hex(at + abi.HMAC_KEY_OUTER, 32),
   }));
+  const firmwareAt = (at: number) => {
+    const name = i32(at + abi.AUTH_FIRMWARE);
+    return name !== -1 && u32(at + abi.AUTH_TYPE) === abi.AUTH_CWT ? claimName(bytesOf(name)) : string(name);
+  };
   const authenticators = records(abi.SECTION_AUTHENTICATORS, abi.AUTH_SIZE, (at) => ({
     type: u32(at + abi.AUTH_TYPE),
     slot: u32(at + abi.AUTH_SLOT),
@@ -163,6 +168,7 @@ export function readImage(image: Uint8Array): ReadImage {
     name: string(i32(at + abi.AUTH_NAME)),
     roles: strings(u32(at + abi.AUTH_ROLES_FIRST), u32(at + abi.AUTH_ROLES_COUNT)),
     rolesClaim: string(i32(at + abi.AUTH_ROLES_CLAIM)),
+    firmware: firmwareAt(at),
     environment: string(i32(at + abi.AUTH_ENVIRONMENT)),
     lookups: u32(at + abi.AUTH_FLAGS) & abi.AUTH_STORED ? f64(at + abi.AUTH_VERIFY_INTERVAL_US) : null,
   }));

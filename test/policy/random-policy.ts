@@ -45,6 +45,7 @@ const plainJwt = fc.record({
     .integer({ min: 1, max: 3 })
     .map((n) => Array.from({ length: n }, (_, i) => (i === 0 ? { secret: "env:S0" } : { kid: `k${i}`, secret: `env:S${i}` }))),
   kind: maybe(fc.constantFrom(...kinds)),
+  firmware: maybe(fc.constantFrom("claim:fw", "claim:https://example/fw")),
   rolesClaim: maybe(fc.constantFrom("groups", "https://example/roles")),
   clockTolerance: maybe(fc.constantFrom("0s", "30s", "1500ms", "5m")),
   boundTo: maybe(fc.constant("mtls")),
@@ -86,6 +87,7 @@ const cwt = fc
     kind: maybe(fc.constantFrom(...kinds)),
     clockTolerance: maybe(fc.constantFrom("0s", "1500ms")),
     requireExp: maybe(fc.boolean()),
+    firmware: maybe(fc.constantFrom("claim:fw", "claim:-70002", "claim:300")),
     how: fc.oneof(
       fc.tuple(fc.oneof(cwtKeys, cwtSignatures), proofs).map(([one, more]) => ({ ...one, ...more })),
       cwtDerive,

@@ -10,7 +10,7 @@ picket: 1
 services:
   - { name: fleet, match: { path: /fleet }, upstream: binding:FLEET, owner: devices-team, auth: [device-tokens], operations: ["GET /fleet/{id}"] }
 authenticators:
-  - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device }
+  - { name: device-tokens, type: jwt, issuer: https://id.example, audience: fleet, keys: [{ kid: d1, secret: env:DEVICE_SECRET }], kind: device, firmware: "claim:fw" }
 `;
 const PATH = "/api/v1/devices";
 
@@ -20,6 +20,7 @@ interface Device {
   fleet: string;
   model: string;
   firmware: string;
+  claimedFirmware: string;
   state: string;
   note: string;
   who: string;
@@ -59,7 +60,7 @@ const change = (verb: string, device: string, more: Record<string, unknown> = {}
   soc.admin(`${PATH}/${verb}`, { json: row(device, more) });
 const seen = (device: string, firstMs: number, lastMs: number) =>
   env.DB.prepare(
-    `INSERT INTO principals VALUES ('device-tokens', ?1, 'device', 'd1', '', '', NULL, NULL, NULL, 0, ?2, ?3, 0, 0, 0)`,
+    `INSERT INTO principals VALUES ('device-tokens', ?1, 'device', 'd1', '', '', '', NULL, NULL, NULL, 0, ?2, ?3, 0, 0, 0)`,
   )
     .bind(device, firstMs, lastMs)
     .run();
@@ -148,6 +149,26 @@ describe("the registry", () => {
     for (const query of ["?limit=0", "?limit=501", "?after=-1", "?state=lost", "?search="]) {
       expect(await codeOf(await soc.admin(`${PATH}${query}`, { method: "GET" }))).toBe("request_invalid");
     }
+  });
+
+  it("shows which firmware a device's newest token claims beside the one that is registered", async () => {
+    await registered([row("sensor-1", { firmware: "4.2.0" }), row("sensor-2", { firmware: "4.2.0" }), row("sensor-3")]);
+    const gateway = new Gateway(new FakeRegion(await sealedPolicy(policy, 1)));
+    const calls = async (sub: string, fw: string) => gateway.send("/fleet/1", await bearer({ sub, fw }));
+    expect((await calls("sensor-1", "4.1.0")).status).toBe(200);
+    expect((await calls("sensor-3", "4.1.0\r\nX-Admin: 1")).status).toBe(200);
+    region = new TestRegion("test", Date.now());
+    for (const one of await gateway.reported()) expect(await region.report(one)).not.toHaveProperty("refused");
+    for (let i = 0; i < 10 && (await countOf("SELECT COUNT(*) AS n FROM principals")) < 2; i++) await region.pass(5_000);
+    const said = (devices: Device[]) => devices.map((one) => [one.device, one.firmware, one.claimedFirmware]);
+    expect(said((await list()).devices)).toEqual([
+      ["sensor-1", "4.2.0", "4.1.0"],
+      ["sensor-2", "4.2.0", ""],
+      ["sensor-3", "", ""],
+    ]);
+    expect(said((await list("?firmware=4.1.0")).devices)).toEqual([["sensor-1", "4.2.0", "4.1.0"]]);
+    const detail = await soc.admin("/api/v1/principal?authenticator=device-tokens&principal=sensor-1", { method: "GET" });
+    expect(await detail.json()).toMatchObject({ newest: { firmware: "4.1.0" } });
   });
 
   it("takes a session, names it, and takes nobody else", async () => {

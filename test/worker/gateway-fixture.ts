@@ -142,6 +142,7 @@ export interface Claims {
   sub?: string;
   scope?: string;
   dev?: string;
+  fw?: string;
   exp?: number;
 }
 

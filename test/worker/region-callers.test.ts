@@ -25,7 +25,7 @@ beforeEach(async () => {
   await env.DB.batch(tables.map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
 });
 
-const columns = `authenticator, principal, kind, credential, scopes, roles, issued_ms AS "issuedMs", expires_ms AS "expiresMs",
+const columns = `authenticator, principal, kind, credential, scopes, firmware, roles, issued_ms AS "issuedMs", expires_ms AS "expiresMs",
   lifetime_ms AS "lifetimeMs", endless, first_ms AS "firstMs", last_ms AS "lastMs", address_day AS "addressDay",
   address_low AS "addressLow", address_high AS "addressHigh"`;
 const principals = async () =>
@@ -37,6 +37,7 @@ const increments = fc.record({
   kind: fc.constantFrom<CallerIncrement["kind"]>("user", "device"),
   credential: fc.constantFrom("", "k1", "k\u0000"),
   scopes: fc.constantFrom("", "r", "r w"),
+  firmware: fc.constantFrom("", "4.1.0", "4.2.0"),
   issuedMs: fc.option(fc.integer({ min: -5, max: NOON_MS })),
   expiresMs: fc.option(fc.integer({ min: 1, max: 8.64e15 })),
   lifetimeMs: fc.option(fc.integer({ min: 0, max: 8.64e15 })),

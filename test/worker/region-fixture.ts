@@ -53,6 +53,7 @@ export function caller(over: Partial<CallerIncrement> = {}): CallerIncrement {
     kind: "device",
     credential: "d1",
     scopes: "telemetry:write",
+    firmware: "",
     roles: "",
     issuedMs: NOON_MS - 60_000,
     expiresMs: NOON_MS + 60_000,

@@ -46,7 +46,7 @@ interface Row {
 
 async function insert(rows: readonly Row[]): Promise<void> {
   const statement = env.DB.prepare(
-    "INSERT INTO principals VALUES ('keys', ?1, ?2, ?1, ?3, '', ?4, ?5, NULL, 0, ?6, ?7, ?8, -1, 3)",
+    "INSERT INTO principals VALUES ('keys', ?1, ?2, ?1, ?3, '', '', ?4, ?5, NULL, 0, ?6, ?7, ?8, -1, 3)",
   );
   const bound = rows.map((row) => {
     const { principal, kind = "partner", scopes = "", lastMs = NOON_MS, firstMs = NOON_MS - 41 * DAY } = row;

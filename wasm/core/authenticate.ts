@@ -8,8 +8,9 @@ import {
 import { expiryMs, issuedMs, keyIdAddress, keyIdLength, tokenIdAddress, tokenIdLength } from "./claims";
 import { confirmation, confirmationSet } from "./confirmation";
 import { sign1Write } from "./cose-sign1";
-import { credentialSet } from "./credential";
+import { credentialFirmwareSet, credentialSet } from "./credential";
 import { cwtJudge, cwtParse, token, tokenEnd, tokenType } from "./cwt";
+import { firmwareAddress, firmwareLength } from "./firmware";
 import { authenticators, refAt, services } from "./image";
 import { principalAddress, principalLength, scopesAddress, scopesLength, tokenIssuerIs, tokenJudge, tokenParse, verificationWrite } from "./jwt";
 import { addressAllowed } from "./networks";
@@ -104,7 +105,10 @@ function acceptCaller(authenticator: i32, auth: usize, slot: i32, roles: u32, no
   // Possession comes last, because it may cost a verification, and uses a proof up.
   const reason = revoked == abi.REASON_NONE ? possessionJudge(authenticator, slot, nowMs) : revoked;
   // Who could not prove to hold a bound token may be anybody: it is not the caller's account that this goes to.
-  if (reason == abi.REASON_NONE || confirmation == 0) credentialSet(keyIdAddress, keyIdLength, issuedMs, expiryMs);
+  if (reason == abi.REASON_NONE || confirmation == 0) {
+    credentialSet(keyIdAddress, keyIdLength, issuedMs, expiryMs);
+    credentialFirmwareSet(firmwareAddress, firmwareLength);
+  }
   return reason;
 }
 

@@ -1,7 +1,8 @@
 // What a caller's record says of its newest credential.
 import * as abi from "../abi";
 import {
-  credentialAddress, credentialExpiresMs, credentialIssuedMs, credentialLength, credentialScopes, credentialScopesLength,
+  credentialAddress, credentialExpiresMs, credentialFirmware, credentialFirmwareLength, credentialIssuedMs, credentialLength, credentialScopes,
+  credentialScopesLength,
 } from "./credential";
 import { cut } from "./event";
 import { bytesEqual, textCopy } from "./text";
@@ -12,10 +13,15 @@ export function callerAddress(record: usize): usize {
   return record + abi.CALLER_PRINCIPAL + whole(load<u16>(record, abi.CALLER_PRINCIPAL_LENGTH));
 }
 
+@inline
+function firmwareAt(record: usize): usize {
+  return callerAddress(record) + abi.CALLER_ADDRESS_SIZE;
+}
+
 /** Where the credential's name stands, and behind it its scopes. */
 @inline
 function credentialAt(record: usize): usize {
-  return callerAddress(record) + abi.CALLER_ADDRESS_SIZE;
+  return firmwareAt(record) + abi.CALLER_FIRMWARE_SIZE;
 }
 
 @inline
@@ -39,6 +45,8 @@ function isSame(record: usize): bool {
     && <i32>load<u8>(record, abi.CALLER_KIND) == load<i32>(abi.VERDICT_KIND)
     && load<i32>(record, abi.CALLER_CREDENTIAL_WHOLE) == credentialLength
     && load<i32>(record, abi.CALLER_SCOPES_WHOLE) == credentialScopesLength
+    && <i32>load<u8>(record, abi.CALLER_FIRMWARE_LENGTH) == credentialFirmwareLength
+    && bytesEqual(firmwareAt(record), credentialFirmware, credentialFirmwareLength)
     && bytesEqual(name, credentialAddress, nameLength)
     && bytesEqual(name + whole(nameLength), credentialScopes, load<u16>(record, abi.CALLER_SCOPES_LENGTH));
 }
@@ -57,6 +65,8 @@ function write(record: usize): void {
   store<i32>(record, credentialLength, abi.CALLER_CREDENTIAL_WHOLE);
   store<u8>(record, name, abi.CALLER_CREDENTIAL_LENGTH);
   textCopy(credentialAt(record), credentialAddress, name);
+  store<u8>(record, credentialFirmwareLength, abi.CALLER_FIRMWARE_LENGTH);
+  textCopy(firmwareAt(record), credentialFirmware, credentialFirmwareLength);
   const scopes = wordsFitting();
   store<i32>(record, credentialScopesLength, abi.CALLER_SCOPES_WHOLE);
   store<u16>(record, scopes, abi.CALLER_SCOPES_LENGTH);

@@ -1,6 +1,7 @@
 // A token's claims (RFC 7519 §4.1), read from the table of members that json-object.ts made.
 import * as abi from "../abi";
 import { confirmationRead } from "./confirmation";
+import { firmwareHear } from "./firmware";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
 import { refAt, stringAddress, stringLength } from "./image";
 import { itemAddress, itemIsText, itemLength, nextItem } from "./json-array";
@@ -265,20 +266,30 @@ function scopesJoin(member: usize): bool {
   return true;
 }
 
-/** A custom claim that is neither string nor integer counts as absent: a limit by it then falls back to the principal. */
+/** Custom claims, and the firmware. */
 function customRead(authenticator: usize): void {
   const first = load<i32>(authenticator, abi.AUTH_CLAIMS_FIRST);
   const count = load<i32>(authenticator, abi.AUTH_CLAIMS_COUNT);
   for (let i = 0; i < count; i++) {
-    const name = refAt(first + i);
-    const member = memberNamed(CLAIMS_MEMBERS, stringAddress(name), stringLength(name));
+    const member = keyMember(refAt(first + i));
     const entry = CUSTOM + (<usize>i << 3);
-    if (member == 0 || !isKey(member)) store<i32>(entry, -1, 4);
+    if (member == 0) store<i32>(entry, -1, 4);
     else {
       store<u32>(entry, memberValue(member));
       store<i32>(entry, memberLength(member), 4);
     }
   }
+  const firmware = load<i32>(authenticator, abi.AUTH_FIRMWARE);
+  const member: usize = firmware < 0 ? 0 : keyMember(firmware);
+  if (member == 0) firmwareHear(0, -1);
+  else firmwareHear(memberValue(member), memberLength(member));
+}
+
+/** The claim of that name. One that is neither string nor integer counts as absent, 0: a limit by it then falls back to the principal. */
+@inline
+function keyMember(name: i32): usize {
+  const member = memberNamed(CLAIMS_MEMBERS, stringAddress(name), stringLength(name));
+  return member == 0 || !isKey(member) ? 0 : member;
 }
 
 function isKey(member: usize): bool {

@@ -11,6 +11,7 @@ import {
 } from "./claims";
 import { cwtConfirmationRead } from "./cwt-confirmation";
 import { deviceId, deviceIdLength } from "./device-key";
+import { firmwareHear } from "./firmware";
 import { isHeaderSafe, isHeaderWord } from "./header-safe";
 import { refAt, stringAddress, stringLength } from "./image";
 import { textTake } from "./json-string";
@@ -106,6 +107,7 @@ function callerRead(authenticator: usize): i32 {
     return abi.REASON_CLAIMS_MALFORMED;
   }
   customRead(authenticator);
+  firmwareRead(authenticator);
   return abi.REASON_NONE;
 }
 
@@ -121,7 +123,7 @@ function scopesRead(): bool {
 
 /**
  * A device makes its tokens itself, so it can vouch for its own name only: that is the key's id. Its scopes are the
- * policy's, and what else it claims is not heard.
+ * policy's. Of what else it claims only its firmware is heard, which is no custom claim: neither a bind nor a limit sees it.
  */
 function deviceRead(authenticator: usize): i32 {
   const length = textOf(SUB, TEXT);
@@ -132,26 +134,43 @@ function deviceRead(authenticator: usize): i32 {
   else scopesSet(stringAddress(scopes), stringLength(scopes));
   const count = load<i32>(authenticator, abi.AUTH_CLAIMS_COUNT);
   for (let i = 0; i < count; i++) claimSet(i, 0, -1);
+  firmwareRead(authenticator);
   return abi.REASON_NONE;
 }
 
-/** A custom claim counts when it is a text, a byte string or an integer of 64 bits; else it is absent. */
+let customAddress: usize = 0;
+
 function customRead(authenticator: usize): void {
   const first = load<i32>(authenticator, abi.AUTH_CLAIMS_FIRST);
   const count = load<i32>(authenticator, abi.AUTH_CLAIMS_COUNT);
   for (let i = 0; i < count; i++) {
-    const key = refAt(first + i); // the key's encoding
-    const at = valueOf(CLAIMS_MEMBERS, stringAddress(key), stringLength(key));
-    if (at != 0 && (contentRead(at, TEXT) || contentRead(at, BYTES))) claimSet(i, contentAddress, contentLength);
-    else if (at == 0 || majorAt(at) > NEGATIVE) claimSet(i, 0, -1);
-    else integerSet(i, at);
+    const length = customLength(refAt(first + i));
+    claimSet(i, customAddress, length);
   }
 }
 
-/** Writes an integer as a JWT would have it: in decimal digits. */
-function integerSet(index: i32, item: usize): void {
+function firmwareRead(authenticator: usize): void {
+  const key = load<i32>(authenticator, abi.AUTH_FIRMWARE);
+  const length = key < 0 ? ABSENT : customLength(key);
+  firmwareHear(customAddress, length);
+}
+
+/**
+ * Length of the claim whose key's encoding is the string `key`; its text then stands at `customAddress`. It counts when it is a text,
+ * a byte string or an integer of 64 bits, else it is ABSENT.
+ */
+function customLength(key: i32): i32 {
+  const at = valueOf(CLAIMS_MEMBERS, stringAddress(key), stringLength(key));
+  if (at == 0) return ABSENT;
+  if (!contentRead(at, TEXT) && !contentRead(at, BYTES)) return majorAt(at) > NEGATIVE ? ABSENT : integerLength(at);
+  customAddress = contentAddress;
+  return contentLength;
+}
+
+/** Writes an integer as a JWT would have it, in decimal digits, and answers as customLength. */
+function integerLength(item: usize): i32 {
   headEnd(item, item + 9);
-  if (<i64>argument < 0) return claimSet(index, 0, -1);
+  if (<i64>argument < 0) return ABSENT;
   const end = textTake(20) + 20;
   let at = end;
   let rest = major == UNSIGNED ? argument : argument + 1;
@@ -160,5 +179,6 @@ function integerSet(index: i32, item: usize): void {
     rest /= 10;
   } while (rest != 0);
   if (major == NEGATIVE) store<u8>(--at, 0x2d);
-  claimSet(index, at, <i32>(end - at));
+  customAddress = at;
+  return <i32>(end - at);
 }

@@ -42,6 +42,7 @@ export function checkAuthenticators(): i32 {
       !rangeFits(load<u32>(at + abi.AUTH_KEYS_FIRST), load<u32>(at + abi.AUTH_KEYS_COUNT), abi.SECTION_HMAC_KEYS) ||
       !listFits(load<u32>(at + abi.AUTH_CLAIMS_FIRST), claims, abi.SECTION_STRINGS) ||
       !isStringOrNone(load<i32>(at + abi.AUTH_ROLES_CLAIM)) ||
+      !isStringOrNone(load<i32>(at + abi.AUTH_FIRMWARE)) ||
       !listFits(load<u32>(at + abi.AUTH_ROLES_FIRST), load<u32>(at + abi.AUTH_ROLES_COUNT), abi.SECTION_STRINGS)
     ) return abi.LOAD_BAD_REFERENCE;
   }

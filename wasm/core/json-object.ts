@@ -2,7 +2,7 @@
 // say, not as they are spelt: a member that stands twice, once with escapes, is two readings of one token.
 import { MAX_CLAIMS } from "../abi";
 import { digitsEnd } from "./json-number";
-import { loneSurrogate, shortStringEnd, stringEscaped, unescape, unescaped } from "./json-string";
+import { loneSurrogate, shortStringEnd, stringEscaped, textDrop, unescape, unescaped } from "./json-string";
 import {
   JSON_DUPLICATE, JSON_MALFORMED, JSON_TOO_MANY, KIND_ESCAPED, KIND_NUMBER, KIND_STRING, jsonFail, skipSpace, valueEnd, valueKind,
 } from "./json-value";
@@ -42,7 +42,10 @@ export function memberIsText(member: usize): bool {
   if (kind != KIND_ESCAPED) return kind == KIND_STRING;
   const from = memberValue(member);
   const length = unescape(from, from + memberLength(member));
-  if (loneSurrogate) return false; // stays escaped, so that it is refused again
+  if (loneSurrogate) {
+    textDrop(); // it stays escaped, so that it is refused again, however often
+    return false;
+  }
   setValue(member, unescaped, unescaped + length, KIND_STRING);
   return true;
 }

@@ -30,6 +30,12 @@ export function textTake(length: i32): usize {
   return at;
 }
 
+/** Takes back the room of what was unescaped last. */
+@inline
+export function textDrop(): void {
+  textEnd = unescaped;
+}
+
 /** Bit i is set when byte i is a quote, a backslash, a control character or part of a sequence of UTF-8. */
 @inline
 function stopsIn(text: v128): i32 {

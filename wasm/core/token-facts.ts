@@ -7,13 +7,14 @@
 //  48  f64 issued, ms, NaN = unknown
 //  56  f64 exp, ms, Infinity = none
 //  64  u32 roles
-//  68  i16 lengths: of principal, scopes, token id, key id, then MAX_CUSTOM_CLAIMS claims; -1 = the token has none
+//  68  i16 lengths: of principal, scopes, token id, key id, MAX_CUSTOM_CLAIMS claims, firmware; -1 = the token has none
 //  96  those texts, one behind the other
 import * as abi from "../abi";
 import {
   claimAddress, claimLength, claimSet, datesSet, expiresS, expiryMs, issuedMs, issuerSet, keyIdAddress, keyIdLength, keyIdSet, principalAddress,
   principalLength, principalSet, scopesAddress, scopesLength, scopesSet, tokenIdAddress, tokenIdLength, tokenIdSet,
 } from "./claims";
+import { firmwareAddress, firmwareLength, firmwareSet } from "./firmware";
 import { authenticators, stringAddress, stringLength } from "./image";
 import { hashLow } from "./siphash-128";
 import { signatureUntilMs } from "./token-cache";
@@ -30,6 +31,7 @@ const SCOPES: usize = 70;
 const TOKEN_ID: usize = 72;
 const KEY_ID: usize = 74;
 const CLAIMS: usize = 76;
+const FIRMWARE: usize = 92;
 const TEXTS: usize = 96;
 const MAX_TEXTS: i32 = abi.FACTS_ENTRY_SIZE - <i32>TEXTS - 8; // texts are compared in words of 8 bytes, past their ends
 
@@ -88,6 +90,7 @@ export function factsRead(authenticator: usize, nowMs: f64): void {
   keyIdSet(at, take(KEY_ID));
   const count = load<i32>(authenticator, abi.AUTH_CLAIMS_COUNT);
   for (let i = 0; i < count; i++) claimSet(i, at, take(CLAIMS + (<usize>i << 1)));
+  firmwareSet(at, take(FIRMWARE));
   entryUse(entry, nowMs);
   hits++;
 }
@@ -114,7 +117,7 @@ export function factsRoles(): u32 {
  */
 export function factsKeep(record: usize, authenticator: i32, roles: u32, nowMs: f64): void {
   const count = load<i32>(record, abi.AUTH_CLAIMS_COUNT);
-  let length = principalLength + scopesLength + max(tokenIdLength, 0) + max(keyIdLength, 0);
+  let length = principalLength + scopesLength + max(tokenIdLength, 0) + max(keyIdLength, 0) + firmwareLength;
   for (let i = 0; i < count; i++) length += max(claimLength(i), 0);
   if (length > MAX_TEXTS) {
     unfit++;
@@ -135,6 +138,7 @@ export function factsKeep(record: usize, authenticator: i32, roles: u32, nowMs: 
   put(TOKEN_ID, tokenIdAddress, tokenIdLength);
   put(KEY_ID, keyIdAddress, keyIdLength);
   for (let i = 0; i < count; i++) put(CLAIMS + (<usize>i << 1), claimAddress(i), claimLength(i));
+  put(FIRMWARE, firmwareAddress, firmwareLength);
 }
 
 function put(offset: usize, text: usize, length: i32): void {

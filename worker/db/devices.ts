@@ -23,6 +23,8 @@ export interface DeviceRow {
   fleet: string;
   model: string;
   firmware: string;
+  /** As its newest credential claims it; "" = it says none. */
+  claimedFirmware: string;
   state: DeviceState;
   note: string;
   who: string;
@@ -36,18 +38,22 @@ export interface DeviceRow {
 export interface DeviceFilter {
   authenticator?: string | undefined;
   fleet?: string | undefined;
+  /** The claimed one. */
+  firmware?: string | undefined;
   state?: DeviceState | undefined;
   /** Part of the device, model, firmware or note; ASCII letters in either case. */
   search?: string | undefined;
 }
 
-const select = `SELECT d.id, d.authenticator, d.device, d.fleet, d.model, d.firmware, d.state, d.note, d.who, d.changed_ms AS "changedMs",
+const select = `SELECT d.id, d.authenticator, d.device, d.fleet, d.model, d.firmware,
+ coalesce(p.firmware, '') AS "claimedFirmware", d.state, d.note, d.who, d.changed_ms AS "changedMs",
  d.made_ms AS "madeMs", p.first_ms AS "firstMs", p.last_ms AS "lastMs"
  FROM devices d LEFT JOIN principals p ON p.authenticator = d.authenticator AND p.principal = d.device`;
 
 const conditions: Readonly<Record<keyof DeviceFilter, string>> = {
   authenticator: "d.authenticator = ?",
   fleet: "d.fleet = ?",
+  firmware: "p.firmware = ?",
   state: "d.state = ?",
   search: "instr(lower(d.device || char(10) || d.model || char(10) || d.firmware || char(10) || d.note), lower(?)) > 0",
 };

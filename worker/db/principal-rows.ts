@@ -9,6 +9,8 @@ export interface PrincipalRow {
   credential: string;
   /** Space-separated, as the newest credential carried them. */
   scopes: string;
+  /** As its newest credential claims it; "" = it says none. */
+  firmware: string;
   roles: string;
   issuedMs: number | null;
   expiresMs: number | null;

@@ -15,7 +15,7 @@ const orders = {
   principal: { key: "p.principal", step: ">", way: "ASC" },
 } as const satisfies Record<PrincipalOrder, { key: string; step: "<" | ">"; way: "ASC" | "DESC" }>;
 
-const columns = `p.authenticator, p.principal, p.kind, p.credential, p.scopes, p.roles, p.issued_ms AS "issuedMs",
+const columns = `p.authenticator, p.principal, p.kind, p.credential, p.scopes, p.firmware, p.roles, p.issued_ms AS "issuedMs",
   p.expires_ms AS "expiresMs", p.lifetime_ms AS "lifetimeMs", p.endless, p.first_ms AS "firstMs", p.last_ms AS "lastMs",
   p.address_day AS "addressDay", p.address_low AS "addressLow", p.address_high AS "addressHigh"`;
 

@@ -7,6 +7,7 @@ export interface PrincipalRow {
   kind: string;
   credential: string;
   scopes: string;
+  firmware: string;
   roles: string;
   issuedMs: number | null;
   expiresMs: number | null;
@@ -55,6 +56,7 @@ const principalColumns = {
   kind: "kind",
   credential: "credential",
   scopes: "scopes",
+  firmware: "firmware",
   roles: "roles",
   issuedMs: "issued_ms",
   expiresMs: "expires_ms",
@@ -87,7 +89,7 @@ const placeColumns = {
 } as const satisfies Record<keyof PrincipalPlaceRow, string>;
 
 const span = "first_ms = MIN(first_ms, excluded.first_ms), last_ms = MAX(last_ms, excluded.last_ms)";
-const ofNewest = ["kind", "credential", "scopes", "roles", "issued_ms", "expires_ms"].map(
+const ofNewest = ["kind", "credential", "scopes", "firmware", "roles", "issued_ms", "expires_ms"].map(
   (column) => `${column} = CASE WHEN excluded.last_ms >= last_ms THEN excluded.${column} ELSE ${column} END`,
 );
 const ofDay = ["address_low", "address_high"].map(

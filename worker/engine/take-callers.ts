@@ -54,7 +54,8 @@ function readCaller(buffer: ArrayBuffer, address: number, meta: PolicyMeta): Cal
     scopes: view.getUint16(abi.CALLER_SCOPES_LENGTH, true),
   };
   const text = (offset: number, length: number) => utf8.decode(new Uint8Array(buffer, address + offset, length));
-  const credentialAt = abi.CALLER_PRINCIPAL + whole(lengths.principal) + abi.CALLER_ADDRESS_SIZE;
+  const firmwareAt = abi.CALLER_PRINCIPAL + whole(lengths.principal) + abi.CALLER_ADDRESS_SIZE;
+  const credentialAt = firmwareAt + abi.CALLER_FIRMWARE_SIZE;
   const expiresMs = dateOf(view.getFloat64(abi.CALLER_EXPIRES_MS, true));
   return {
     authenticator: meta.authenticators[view.getInt32(abi.CALLER_AUTHENTICATOR, true)]?.name ?? "",
@@ -62,6 +63,7 @@ function readCaller(buffer: ArrayBuffer, address: number, meta: PolicyMeta): Cal
     kind: kindNames[view.getUint8(abi.CALLER_KIND)] ?? "",
     credential: text(credentialAt, lengths.credential),
     scopes: text(credentialAt + whole(lengths.credential), lengths.scopes),
+    firmware: text(firmwareAt, view.getUint8(abi.CALLER_FIRMWARE_LENGTH)),
     roles: roleNames(meta, view.getUint32(abi.CALLER_ROLES, true)),
     issuedMs: dateOf(view.getFloat64(abi.CALLER_ISSUED_MS, true)),
     expiresMs,

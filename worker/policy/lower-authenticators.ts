@@ -54,6 +54,7 @@ export function writeAuthenticators(
     view.setInt32(abi.AUTH_NAME, writer.string(authenticator.name), true);
     view.setInt32(abi.AUTH_TYP, -1, true);
     view.setInt32(abi.AUTH_ENVIRONMENT, -1, true);
+    view.setInt32(abi.AUTH_FIRMWARE, -1, true);
     const path = ["authenticators", index];
     if (authenticator.type !== "api-key") writeVerifications(view, authenticator.name, authenticator.verifications);
     if (authenticator.type === "jwt") {
@@ -89,6 +90,7 @@ function writeJwt(writer: ImageWriter, view: DataView, jwt: JwtAuthenticator): v
   view.setUint32(abi.AUTH_KIND, kindCodes[jwt.kind], true);
   view.setUint32(abi.AUTH_TOLERANCE_S, Math.ceil(jwt.clockTolerance / 1000), true);
   view.setInt32(abi.AUTH_TYP, writer.string(jwt.typ ?? null), true);
+  view.setInt32(abi.AUTH_FIRMWARE, writer.string(jwt.firmware ?? null), true);
   view.setUint32(abi.AUTH_FLAGS, jwt.requireExp ? 0 : abi.AUTH_EXPIRY_OPTIONAL, true);
   view.setUint32(abi.AUTH_MAX_AGE_S, Math.floor((jwt.maxAge ?? 0) / 1000), true);
   view.setUint32(abi.AUTH_MAX_LIFETIME_S, Math.floor((jwt.maxLifetime ?? 0) / 1000), true);

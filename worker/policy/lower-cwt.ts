@@ -1,4 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
+import { claimKey } from "./claim-key.ts";
 import type { ImageWriter } from "./image-writer.ts";
 import type { CwtAuthenticator } from "./schema.ts";
 
@@ -25,5 +26,6 @@ export function writeCwt(writer: ImageWriter, view: DataView, cwt: CwtAuthentica
   );
   view.setUint32(abi.AUTH_TOLERANCE_S, Math.ceil(cwt.clockTolerance / 1000), true);
   view.setUint32(abi.AUTH_FLAGS, derived | (cwt.requireExp ? 0 : abi.AUTH_EXPIRY_OPTIONAL), true);
+  view.setInt32(abi.AUTH_FIRMWARE, writer.string(cwt.firmware === undefined ? null : claimKey(cwt.firmware)), true);
   view.setInt32(abi.AUTH_SCOPES, writer.string(scopes.length === 0 ? null : scopes.join(" ")), true);
 }

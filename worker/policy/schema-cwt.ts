@@ -3,6 +3,7 @@ import { MAX_CWT_KEYS } from "./bounds.ts";
 import { headerNamePattern, readHeaderName } from "./header-name.ts";
 import { readJwk } from "./jwk.ts";
 import { durationMs, line, name, owner, publicKey, scopes, strict, text } from "./schema-fields.ts";
+import { firmware } from "./schema-firmware.ts";
 import { dpopFields } from "./schema-possession.ts";
 import { verifications } from "./schema-verifications.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
@@ -56,6 +57,7 @@ export function cwt<Kinds extends readonly [string, ...string[]]>(kinds: Kinds) 
     derive: derive.optional(),
     verifications: verifications(),
     kind: z.enum(kinds).default("device").meta({ description: "What these callers are." }),
+    firmware: firmware().optional(),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
     requireExp: z.boolean().default(true).meta({ description: "Refuse tokens that never expire." }),
     ...dpopFields(),

@@ -24,6 +24,7 @@ import {
   strict,
   text,
 } from "./schema-fields.ts";
+import { firmware } from "./schema-firmware.ts";
 import { boundToField, dpopFields } from "./schema-possession.ts";
 import { verifications } from "./schema-verifications.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
@@ -252,6 +253,7 @@ function jwt() {
       "How many signatures one client address may have verified; a token that was verified lately costs none. HS256 is free.",
     ),
     kind: z.enum(kinds).default("user").meta({ description: "What these callers are." }),
+    firmware: firmware().optional(),
     rolesClaim: line(64, "The claim that names a caller's roles: a list of texts, or one.").min(1).default("roles"),
     clockTolerance: durationMs(0, 300_000, "How far the issuer's clock may be off.").prefault("30s"),
     ...dpopFields(),

@@ -5,10 +5,10 @@ const DAY_MS = 86_400_000;
 
 /** What a report says of a caller as the row that D1 would have of it. Clocks that run ahead are set back to `nowMs`. */
 export function callerRow(caller: CallerIncrement, nowMs: number): PrincipalRow {
-  const { authenticator, principal, kind, credential, scopes, roles, issuedMs, expiresMs, lifetimeMs } = caller;
+  const { authenticator, principal, kind, credential, scopes, firmware, roles, issuedMs, expiresMs, lifetimeMs } = caller;
   const lastMs = Math.min(caller.lastMs, nowMs);
   return {
-    ...{ authenticator, principal, kind, credential, scopes, roles, issuedMs, expiresMs, lifetimeMs },
+    ...{ authenticator, principal, kind, credential, scopes, firmware, roles, issuedMs, expiresMs, lifetimeMs },
     endless: caller.endless ? 1 : 0,
     firstMs: Math.min(caller.firstMs, lastMs),
     lastMs,
@@ -21,8 +21,8 @@ export function callerRow(caller: CallerIncrement, nowMs: number): PrincipalRow 
 /** Merges `from` into `into`, of one caller, by the rules of the table (worker/db/principals.ts): doing it twice changes nothing. */
 export function foldCallerRow(into: PrincipalRow, from: PrincipalRow): void {
   if (from.lastMs >= into.lastMs) {
-    const { kind, credential, scopes, roles, issuedMs, expiresMs } = from;
-    Object.assign(into, { kind, credential, scopes, roles, issuedMs, expiresMs });
+    const { kind, credential, scopes, firmware, roles, issuedMs, expiresMs } = from;
+    Object.assign(into, { kind, credential, scopes, firmware, roles, issuedMs, expiresMs });
   }
   if (from.lifetimeMs !== null) into.lifetimeMs = Math.max(into.lifetimeMs ?? 0, from.lifetimeMs);
   into.endless = Math.max(into.endless, from.endless);

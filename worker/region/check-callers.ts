@@ -1,5 +1,6 @@
 import {
   CALLER_CREDENTIAL_SIZE,
+  CALLER_FIRMWARE_SIZE,
   CALLER_SCOPES_SIZE,
   MAX_CALLER_PLACES,
   MAX_CALLER_PRINCIPAL,
@@ -22,6 +23,7 @@ const isFields = (value: unknown): value is Fields => typeof value === "object" 
 /** Keys are joined by U+0000 (caller-table.ts). */
 const isName = (value: unknown, max: number) => typeof value === "string" && value.length <= max && !value.includes("\0");
 const isText = (value: unknown, max: number) => typeof value === "string" && value.length <= max;
+const isFirmware = (value: unknown) => isText(value, CALLER_FIRMWARE_SIZE) && /^[ -~]*$/.test(String(value));
 const isCount = (value: unknown, max: number) => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max;
 const isDate = (value: unknown) => value === null || (Number.isSafeInteger(value) && Math.abs(Number(value)) <= LAST_MS);
 
@@ -41,6 +43,7 @@ function isCaller(caller: Fields, operations: number): boolean {
     kinds.has(caller.kind) &&
     isText(caller.credential, CALLER_CREDENTIAL_SIZE) &&
     isText(caller.scopes, CALLER_SCOPES_SIZE) &&
+    isFirmware(caller.firmware) &&
     isText(caller.roles, MAX_ROLE_NAMES) &&
     areDates(caller) &&
     isBitmap(caller.addresses) &&

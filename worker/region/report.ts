@@ -74,6 +74,8 @@ export interface CallerIncrement {
   credential: string;
   /** Space-separated, cut at 512 bytes. */
   scopes: string;
+  /** What the credential claims of its device, printable ASCII cut at 32 bytes; "" = nothing. */
+  firmware: string;
   /** Names of the policy's roles, space-separated. */
   roles: string;
   /** null = it does not say. */

@@ -18,6 +18,7 @@ const deviceSchema = z
     fleet: z.string(),
     model: z.string(),
     firmware: z.string(),
+    claimedFirmware: z.string(),
     state: stateSchema,
     note: z.string(),
     who: z.string(),
@@ -26,7 +27,10 @@ const deviceSchema = z
     firstMs: z.number().nullable(),
     lastMs: z.number().nullable(),
   })
-  .openapi("Device", { description: "firstMs and lastMs: when the gateway saw it first and last, null: never" });
+  .openapi("Device", {
+    description:
+      "firstMs and lastMs: when the gateway saw it first and last, null: never. claimedFirmware: what its newest credential says, empty: nothing",
+  });
 
 const word = lineSchema(255).optional();
 
@@ -40,6 +44,7 @@ export const listDevices = createRoute({
     query: z.object({
       authenticator: word,
       fleet: word,
+      firmware: word.openapi({ description: "As its newest credential claims it" }),
       state: stateSchema.optional(),
       search: lineSchema(100).optional().openapi({ description: "Part of the device, model, firmware or note" }),
       after: z.coerce.number().int().min(0).default(0).openapi({ description: "The next of the page before" }),

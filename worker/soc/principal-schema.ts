@@ -13,6 +13,7 @@ const credentialSchema = z.object({
   issuedMs: z.number().nullable(),
   expiresMs: z.number().nullable(),
   lifetimeMs: z.number().nullable().openapi({ description: "The longest of a credential of this caller" }),
+  firmware: z.string().openapi({ description: "What it claims that its device runs; empty = nothing" }),
   isEndless: z.boolean().openapi({ description: "A credential without an expiry was accepted" }),
 });
 const addressesSchema = z.object({

@@ -80,6 +80,7 @@ function describe(judged: JudgedCaller, policy: PrivilegePolicy, grants: readonl
       issuedMs: row.issuedMs,
       expiresMs: row.expiresMs,
       lifetimeMs: row.lifetimeMs,
+      firmware: row.firmware,
       isEndless: row.endless === 1,
     },
     scopes: scopeUses(judged, policy, grants, nowMs),
