@@ -1,7 +1,8 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { addCallers, type CallerRows, type PrincipalRow } from "../../worker/db/principals.ts";
+import type { StoredPrincipal } from "../../worker/db/principal-rows.ts";
+import { addCallers, type CallerRows } from "../../worker/db/principals.ts";
 import { callerRow, foldCallerRow } from "../../worker/region/caller-row.ts";
 import { CallerTable } from "../../worker/region/caller-table.ts";
 import type { CallerIncrement } from "../../worker/region/report.ts";
@@ -29,7 +30,7 @@ const columns = `authenticator, principal, kind, credential, scopes, firmware, r
   lifetime_ms AS "lifetimeMs", endless, first_ms AS "firstMs", last_ms AS "lastMs", address_day AS "addressDay",
   address_low AS "addressLow", address_high AS "addressHigh"`;
 const principals = async () =>
-  (await env.DB.prepare(`SELECT ${columns} FROM principals ORDER BY principal`).all<PrincipalRow>()).results;
+  (await env.DB.prepare(`SELECT ${columns} FROM principals ORDER BY principal`).all<StoredPrincipal>()).results;
 const storedCalls = () => countOf("SELECT SUM(allowed + refused) AS n FROM principal_operations");
 
 const increments = fc.record({
@@ -141,7 +142,7 @@ describe("rows of callers in D1", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(increments, { minLength: 1, maxLength: 12 }), async (all) => {
         await env.DB.batch(tables.slice(5).map((table) => env.DB.prepare(`DELETE FROM ${table}`)));
-        const expected = new Map<string, PrincipalRow>();
+        const expected = new Map<string, StoredPrincipal>();
         const calls = new Map<string, number[]>();
         for (const increment of all) {
           const table = new CallerTable();
@@ -157,7 +158,7 @@ describe("rows of callers in D1", () => {
             calls.set(key, [a + allowed, r + refused]);
           }
         }
-        const byPrincipal = (a: PrincipalRow, b: PrincipalRow) => (a.principal < b.principal ? -1 : 1);
+        const byPrincipal = (a: StoredPrincipal, b: StoredPrincipal) => (a.principal < b.principal ? -1 : 1);
         expect((await principals()).sort(byPrincipal)).toEqual([...expected.values()].sort(byPrincipal));
         const stored = await env.DB.prepare("SELECT principal, method, allowed, refused FROM principal_operations").all();
         expect(

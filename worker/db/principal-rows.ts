@@ -1,7 +1,7 @@
 // What D1 keeps of callers, as the rest of Picket reads it.
 
 /** An authenticated caller as D1 keeps it; times in ms since 1970. See migrations/0003_principals.sql. */
-export interface PrincipalRow {
+export interface StoredPrincipal {
   authenticator: string;
   principal: string;
   kind: string;
@@ -24,6 +24,10 @@ export interface PrincipalRow {
   addressDay: number;
   addressLow: number;
   addressHigh: number;
+}
+
+/** … and as it is read. */
+export interface PrincipalRow extends StoredPrincipal {
   /** 1 = a revocation that is in force strikes its newest credential. */
   revoked: number;
 }
@@ -45,6 +49,11 @@ export interface PrincipalPlaceRow {
   asn: number;
   firstMs: number;
   lastMs: number;
+}
+
+export interface StoredPlace extends PrincipalPlaceRow {
+  authenticator: string;
+  principal: string;
 }
 
 /** Seen last, seen first lately, the most requests, by name. */

@@ -1,52 +1,10 @@
 import { insertFromJson, jsonParameters } from "./json-rows.ts";
-
-/** An authenticated caller, and what its newest credential says. Columns as migrations/0003_principals.sql explains them. */
-export interface PrincipalRow {
-  authenticator: string;
-  principal: string;
-  kind: string;
-  credential: string;
-  scopes: string;
-  firmware: string;
-  roles: string;
-  issuedMs: number | null;
-  expiresMs: number | null;
-  lifetimeMs: number | null;
-  /** 0 or 1. */
-  endless: number;
-  firstMs: number;
-  lastMs: number;
-  /** Days since 1970, UTC. */
-  addressDay: number;
-  addressLow: number;
-  addressHigh: number;
-}
-
-export interface PrincipalOperationRow {
-  authenticator: string;
-  principal: string;
-  service: string;
-  method: string;
-  operation: string;
-  allowed: number;
-  refused: number;
-  firstMs: number;
-  lastMs: number;
-}
-
-export interface PrincipalPlaceRow {
-  authenticator: string;
-  principal: string;
-  country: string;
-  asn: number;
-  firstMs: number;
-  lastMs: number;
-}
+import type { PrincipalOperationRow, StoredPlace, StoredPrincipal } from "./principal-rows.ts";
 
 export interface CallerRows {
-  principals: PrincipalRow[];
+  principals: StoredPrincipal[];
   operations: PrincipalOperationRow[];
-  places: PrincipalPlaceRow[];
+  places: StoredPlace[];
 }
 
 /** Field → column: the lists of these tables' columns. */
@@ -67,7 +25,7 @@ const principalColumns = {
   addressDay: "address_day",
   addressLow: "address_low",
   addressHigh: "address_high",
-} as const satisfies Record<keyof PrincipalRow, string>;
+} as const satisfies Record<keyof StoredPrincipal, string>;
 const operationColumns = {
   authenticator: "authenticator",
   principal: "principal",
@@ -86,7 +44,7 @@ const placeColumns = {
   asn: "asn",
   firstMs: "first_ms",
   lastMs: "last_ms",
-} as const satisfies Record<keyof PrincipalPlaceRow, string>;
+} as const satisfies Record<keyof StoredPlace, string>;
 
 const span = "first_ms = MIN(first_ms, excluded.first_ms), last_ms = MAX(last_ms, excluded.last_ms)";
 const ofNewest = ["kind", "credential", "scopes", "firmware", "roles", "issued_ms", "expires_ms"].map(

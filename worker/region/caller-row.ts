@@ -1,10 +1,10 @@
-import type { PrincipalRow } from "../db/principals.ts";
+import type { StoredPrincipal } from "../db/principal-rows.ts";
 import type { CallerIncrement } from "./report.ts";
 
 const DAY_MS = 86_400_000;
 
 /** What a report says of a caller as the row that D1 would have of it. Clocks that run ahead are set back to `nowMs`. */
-export function callerRow(caller: CallerIncrement, nowMs: number): PrincipalRow {
+export function callerRow(caller: CallerIncrement, nowMs: number): StoredPrincipal {
   const { authenticator, principal, kind, credential, scopes, firmware, roles, issuedMs, expiresMs, lifetimeMs } = caller;
   const lastMs = Math.min(caller.lastMs, nowMs);
   return {
@@ -19,7 +19,7 @@ export function callerRow(caller: CallerIncrement, nowMs: number): PrincipalRow 
 }
 
 /** Merges `from` into `into`, of one caller, by the rules of the table (worker/db/principals.ts): doing it twice changes nothing. */
-export function foldCallerRow(into: PrincipalRow, from: PrincipalRow): void {
+export function foldCallerRow(into: StoredPrincipal, from: StoredPrincipal): void {
   if (from.lastMs >= into.lastMs) {
     const { kind, credential, scopes, firmware, roles, issuedMs, expiresMs } = from;
     Object.assign(into, { kind, credential, scopes, firmware, roles, issuedMs, expiresMs });

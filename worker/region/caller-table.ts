@@ -1,14 +1,15 @@
-import type { CallerRows, PrincipalOperationRow, PrincipalPlaceRow, PrincipalRow } from "../db/principals.ts";
+import type { PrincipalOperationRow, StoredPlace, StoredPrincipal } from "../db/principal-rows.ts";
+import type { CallerRows } from "../db/principals.ts";
 import { callerRow, foldCallerRow, foldSpan } from "./caller-row.ts";
 import { KnownKeys } from "./known-keys.ts";
 import type { CallerIncrement, OperationName } from "./report.ts";
 
 type OperationCount = Omit<PrincipalOperationRow, "authenticator" | "principal">;
-type Place = Omit<PrincipalPlaceRow, "authenticator" | "principal">;
+type Place = Omit<StoredPlace, "authenticator" | "principal">;
 
 /** A caller with all that is to be written of it. JSON-safe. */
 export interface WaitingCaller {
-  row: PrincipalRow;
+  row: StoredPrincipal;
   operations: OperationCount[];
   places: Place[];
   /** Since when there is something to write. */
@@ -16,7 +17,7 @@ export interface WaitingCaller {
 }
 
 interface Entry {
-  row: PrincipalRow;
+  row: StoredPrincipal;
   operations: Map<string, OperationCount>;
   places: Map<string, Place>;
   sinceMs: number;
@@ -168,7 +169,7 @@ export class CallerTable {
   }
 
   /** The caller's entry, merged with `row`; null = no room. */
-  #entry(row: PrincipalRow, nowMs: number): Entry | null {
+  #entry(row: StoredPrincipal, nowMs: number): Entry | null {
     const key = callerKey(row);
     const standing = this.#callers.get(key);
     if (standing) {
