@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { jwsSources } from "./core/vectors/jws-sources.ts";
@@ -12,6 +13,8 @@ function publishedJws(): string {
 
 export default defineConfig({
   test: {
+    // The runner itself is idle most of the time: its default would leave one of two cores to it.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {

@@ -101,6 +101,19 @@ interface Expected {
 }
 
 describe("the account of callers", () => {
+  test("holds nobody who could not prove to be the caller, on preflights or without a credential neither", () => {
+    const stolen = bearer("u", { sub: "victim", exp, cnf: { jkt: "A".repeat(43) } });
+    expect([call({ path: "/s/0", authorization: stolen }), gateway.verdict.reason]).toEqual([
+      abi.VERDICT_REFUSE,
+      abi.REASON_PROOF_MISSING,
+    ]);
+    expect(call({ path: "/s/0", authorization: bearer("u", { sub: "u1", exp }) })).toBe(abi.VERDICT_ALLOW);
+    call({ path: "/s/0", authorization: stolen });
+    call({ path: "/s/0" });
+    call({ path: "/open" });
+    expect([gateway.core.callers_count(), gateway.core.caller_pairs_count(), gateway.core.callers_unlisted()]).toEqual([1, 1, 0]);
+  });
+
   const subjects = ["a", "ab", "a b", "ä", "device-1", "device-2", "x".repeat(255), `${"x".repeat(254)}y`, "https://u"];
   const calls = fc.array(
     fc.record({

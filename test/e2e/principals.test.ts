@@ -125,6 +125,6 @@ describe.skipIf(browserPath === null)("principals in Chromium", () => {
     await page.getByRole("button", { name: "Try again" }).click();
     await page.getByRole("table", { name: /principals/i }).waitFor();
     const file = await page.request.get(`${picket.home}/_picket/api/v1/least-privilege.csv?finding=scope_unused`);
-    expect(await file.text()).toContain('"e2e-partner","partner","","scope_unused","orders:write"');
+    expect(await file.text()).toContain('"e2e-partner","partner","supply-team","scope_unused","orders:write"');
   });
 });
