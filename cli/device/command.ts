@@ -62,7 +62,7 @@ async function list(api: AdminApi, given: Given): Promise<number> {
     for (const one of devices) console.log(lineOf(one));
     count += devices.length;
     if (next === null) {
-      console.log(`${count} devices; ${used} of at most ${most} revocations and refused devices`);
+      console.log(`${count} ${count === 1 ? "device" : "devices"}; ${used} of at most ${most} revocations and refused devices`);
       return 0;
     }
     query.set("after", String(next));
