@@ -74,7 +74,7 @@ it("refuses a quarantined device and a retired one in every region, until it is 
   const set = await device("quarantine", ...known, "--note", "talks to strangers");
   expect(set).toMatchObject({ code: 0, stdout: expect.stringMatching(/^quarantined {2}tokens device-7: .*talks to strangers/) });
   await poll("quarantined everywhere", EFFECTIVE_MS, () => all(403));
-  expect((await device("list", "--state", "quarantined")).stdout).toMatch(/^1 devices; 1 of at most/m);
+  expect((await device("list", "--state", "quarantined")).stdout).toMatch(/^1 device; 1 of at most/m);
   await device("retire", ...known);
   await poll("retired everywhere", EFFECTIVE_MS, () => all(401));
   expect(await statuses(other)).toEqual([200, 200]);
