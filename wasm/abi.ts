@@ -2,7 +2,7 @@
 // memory map, once. Both asc and tsc compile this file, so it holds plain numbers only: no imports, no types, no enums.
 // Offsets and sizes are bytes, little-endian. Only i32 and f64 cross a call; all else is read and written in memory.
 
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 // ---------------------------------------------------------------- bounds on hostile input
 export const MAX_PATH = 4096; // bytes of a request's path, without its query
@@ -12,7 +12,9 @@ export const MAX_TOKEN = 8192; // bytes of a credential's header value
 export const MAX_CLAIMS = 64; // members of a token's claims object
 export const MAX_JSON_DEPTH = 8; // nesting inside a token, the outermost object counted
 export const MAX_SEGMENTS = 64; // path segments
-export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to
+export const MAX_REQUEST_LIMITS = 8; // limits that one request may be held to, each window by itself
+export const MAX_LIMIT_RECORDS = 1024; // of the image: limits, by window and by where their parameters stand
+export const MAX_CONCURRENT = 1000; // requests of one key in flight in one isolate
 export const MAX_KEY_PARTS = 4; // of what one limit counts apart: by: [principal, operation]
 export const MAX_COST = 10000; // of one request, in requests
 export const KEY_HEADERS = 4; // header names that limits count by
@@ -48,6 +50,7 @@ export const VERDICT_ALLOW = 0;
 export const VERDICT_REFUSE = 1;
 export const VERDICT_SHADOW = 2; // would be refused, is let pass
 export const VERDICT_COUNT = 3;
+export const VERDICT_CONSULT = 4; // not a verdict yet either: a wider limit must be asked (CONSULTS). Counts nothing, charges no quota
 export const VERDICT_VERIFY = 3; // not a verdict yet: verify the signature, token_remember, decide again. Counts nothing, charges no quota
 
 export const REASON_NONE = 0;
@@ -95,6 +98,8 @@ export const REASON_TYPE_REFUSED = 42; // 401
 export const REASON_VERIFICATION_LIMITED = 43; // 429
 export const REASON_KEYS_UNAVAILABLE = 44; // 503
 export const REASON_CREDENTIAL_IN_QUERY = 45; // 401 where there is no other credential, else let pass and shown
+export const REASON_BLOCKED = 46; // 429, the penalty box: too many refusals lately
+export const REASON_LIMIT_UNREACHABLE = 47; // 503, whoever keeps a wider limit is away, and the limit refuses then
 export const REASON_COUNT = 48;
 export const VERIFICATION_NEEDED = -1; // where a REASON_* is answered: only the host can verify this signature, or knows this key
 
@@ -106,7 +111,7 @@ export const KIND_AGENT = 4;
 export const KIND_PARTNER = 5;
 
 // ---------------------------------------------------------------- memory map: each region starts where the one before ends
-export const MEMORY_PAGES = 588; // 37 MiB, initial = maximum
+export const MEMORY_PAGES = 632; // 39.5 MiB, initial = maximum
 export const STATIC_END = 0x10000; // below: what asc itself lays out (constants); checked by core_boot
 
 // The request: the host writes it, decide() reads it.
@@ -156,6 +161,7 @@ export const VERDICT_REMAINING = VERDICT + 64; // i32 requests left under that l
 export const VERDICT_RETRY_MS = VERDICT + 68; // i32 ms until a request would be admitted, 0 when admitted
 export const VERDICT_RESET_MS = VERDICT + 72; // i32 ms until that limit is full again
 export const VERDICT_ROLES = VERDICT + 76; // u32 bits: the policy's roles that the caller holds
+export const VERDICT_TAB = VERDICT + 80; // i32 handle + 1 of what is charged when the answer is known (wasm/core/tabs.ts), 0 = nothing is
 export const VERDICT_KEY_AGES = VERDICT + 92; // i32 1 = what is known of the stored API key should be read anew: VERIFY_* say which
 export const VERDICT_CLEARED = 96; // each decide() starts with zeros up to here; what follows means something with VERDICT_VERIFY or VERDICT_KEY_AGES alone
 export const VERIFY_AUTHENTICATOR = VERDICT + 96; // i32 index; also with REASON_VERIFICATION_LIMITED
@@ -299,7 +305,42 @@ export const OVERLAY_BUCKET_SIZE = 32;
 export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot
 export const OVERLAY_SIZE = OVERLAY_GRANTS + MAX_GRANTS * (MAX_GRANT_TEXT + 32);
 export const OVERLAY_SLOT_1 = OVERLAY_SLOT_0 + OVERLAY_SIZE;
-export const ARENA = OVERLAY_SLOT_1 + OVERLAY_SIZE; // GCRA tables, samplers: handed out at boot, never returned
+
+// Wider limits: what the region lent of each key (wasm/core/leases.ts), and what a request must ask for before it is decided.
+export const CONSULTS = OVERLAY_SLOT_1 + OVERLAY_SIZE; // i32 count, then from CONSULT_LIST MAX_REQUEST_LIMITS × CONSULT_SIZE
+export const CONSULT_LIST = CONSULTS + 16;
+export const CONSULT_KEY = 0; // u64
+export const CONSULT_LIMIT = 8; // i32 index
+export const CONSULT_NEEDS = 12; // u32 units
+export const CONSULT_SIZE = 16;
+export const LEASES = CONSULTS + 256; // MAX_LEASES × LEASE_SIZE
+export const MAX_LEASES = 16384;
+export const LEASE_SIZE = 64;
+export const LEASE_INDEX = LEASES + MAX_LEASES * LEASE_SIZE; // u32 × LEASE_BUCKETS
+export const LEASE_BUCKETS = 32768; // a power of two
+
+// What is charged, or released, when a request's answer is known (wasm/core/tabs.ts).
+export const TABS = LEASE_INDEX + LEASE_BUCKETS * 4; // MAX_TABS × TAB_SIZE
+export const MAX_TABS = 4096;
+export const TAB_SIZE = 256;
+export const IN_FLIGHT = TABS + MAX_TABS * TAB_SIZE; // requests in flight by key: IN_FLIGHT_CELLS × 16
+export const IN_FLIGHT_CELLS = 16384; // a power of two
+
+// Penalty box: who is blocked, and whose refusals the region is told (wasm/core/penalties.ts).
+export const BLOCKS = IN_FLIGHT + IN_FLIGHT_CELLS * 16; // BLOCK_BUCKETS × 16
+export const MAX_BLOCKS = 1024;
+export const BLOCK_BUCKETS = 2048; // a power of two
+export const REFUSED_KEYS = BLOCKS + BLOCK_BUCKETS * 16; // MAX_REFUSED_KEYS × REFUSED_KEY_SIZE
+export const MAX_REFUSED_KEYS = 256;
+export const REFUSED_KEY_SIZE = 384;
+
+// Exact counts per limit since the last report (wasm/core/limit-stats.ts).
+export const LIMIT_STATS = REFUSED_KEYS + MAX_REFUSED_KEYS * REFUSED_KEY_SIZE; // MAX_LIMIT_RECORDS × LIMIT_STATS_SIZE
+export const LIMIT_STATS_REFUSED = 0; // u32
+export const LIMIT_STATS_SHADOWED = 4; // u32 would have been refused
+export const LIMIT_STATS_CHARGED = 8; // f64 units
+export const LIMIT_STATS_SIZE = 16;
+export const ARENA = LIMIT_STATS + MAX_LIMIT_RECORDS * LIMIT_STATS_SIZE; // GCRA tables, samplers: handed out at boot, never returned
 
 // ---------------------------------------------------------------- event record: one sampled request
 export const EVENT_ID = 0; // u64
@@ -403,14 +444,29 @@ export const OPERATION_KEY = 40; // u64 hash of service, method and template
 export const OPERATION_SIZE = 48;
 export const BIND_PRINCIPAL = -1;
 
-export const LIMIT_SALT = 0; // u64 hash of the limit's name: cells survive a change of policy
-export const LIMIT_INTERVAL_US = 8; // f64 integer: T, µs that one request costs, rounded up
-export const LIMIT_TOLERANCE_US = 16; // f64 integer: τ = (burst − 1) × T
+export const LIMIT_SALT = 0; // u64 hash of the limit's name and window: cells survive a change of policy
+export const LIMIT_INTERVAL_US = 8; // f64: T, µs that one unit costs; whole and rounded up, but for bytes, whose charge is rounded up instead
+export const LIMIT_TOLERANCE_US = 16; // f64 integer: τ = (burst − 1) × T; for bytes burst × T, rounded down
 export const LIMIT_PARTS_FIRST = 24; // refs: pairs {KEY_*, argument}: what is counted apart
 export const LIMIT_PARTS_COUNT = 28; // 1 … MAX_KEY_PARTS
-export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT | LIMIT_BY_ADDRESS | LIMIT_SHADOW
-export const LIMIT_BURST = 36; // u32
-export const LIMIT_SIZE = 40;
+export const LIMIT_FLAGS = 32; // u32 LIMIT_STRICT | LIMIT_BY_ADDRESS | LIMIT_SHADOW | LIMIT_WIDE | LIMIT_AWAY_REFUSES | LIMIT_PENALTY
+export const LIMIT_BURST = 36; // u32 units; LIMIT_CONCURRENT: requests in flight
+export const LIMIT_NAME_HASH = 40; // u64: the same for each of its windows; exemptions name it
+export const LIMIT_KIND = 48; // u32 LIMIT_RATE …
+export const LIMIT_COUNTS = 52; // u32 COUNT_REQUESTS …: what a unit is
+export const LIMIT_FIRST_CONTACT = 56; // u32 LIMIT_WIDE: units that pass before the region was first heard of a key
+export const LIMIT_HOLD_S = 60; // u32 LIMIT_CONCURRENT: how long a request may count as in flight
+export const LIMIT_SIZE = 64;
+export const LIMIT_RATE = 0;
+export const LIMIT_CONCURRENT = 1; // T = 1, τ = 0 mean nothing
+export const LIMIT_QUOTA = 2; // held by leases alone: T = 1, τ = 0 mean nothing
+export const LIMIT_KIND_COUNT = 3;
+export const COUNT_REQUESTS = 0; // each as many as its operation costs
+export const COUNT_UPSTREAM_COST = 1; // the operation's cost when it is admitted, and what the answer's X-Picket-Cost has beyond it
+export const COUNT_BYTES_IN = 2; // of bodies, when they are known
+export const COUNT_BYTES_OUT = 3;
+export const COUNT_BYTES = 4; // both
+export const COUNT_KINDS = 5;
 export const KEY_PRINCIPAL = 0; // no principal → the client's address
 export const KEY_ADDRESS = 1; // IPv4 whole, IPv6 by /64
 export const KEY_CLAIM = 2; // custom claim index; claim absent → the principal
@@ -426,6 +482,9 @@ export const KEY_COUNT = 11;
 export const LIMIT_STRICT = 1; // eviction keeps a floor per bucket: never over-admits, may delay a new key
 export const LIMIT_BY_ADDRESS = 2; // counts by address or network and by nothing of the caller: holds for preflights too
 export const LIMIT_SHADOW = 4; // what it would refuse passes, is told, and charges it nothing
+export const LIMIT_WIDE = 8; // counted over a region or all of them: needs a lease
+export const LIMIT_AWAY_REFUSES = 16; // LIMIT_WIDE: refuses while whoever keeps it is away; else the isolate's own count holds alone
+export const LIMIT_PENALTY = 32; // its refusals are told to the region by key, and it refuses the keys that the region blocks
 
 export const AUTH_TYPE = 0; // u32 AUTH_*
 export const AUTH_SLOT = 4; // u32 credential slot

@@ -62,7 +62,7 @@ const setFloat =
 
 /** One public service at /a with GET /a/{x}, as wasm/abi.ts lays it out. */
 const golden = [
-  "504b54310300000009000000", // magic, ABI version, policy version
+  "504b54310400000009000000", // magic, ABI version, policy version
   "c0010000a85e794f00000000", // length, checksum, padding
   "07070707070707070707070707070707", // seed
   "8000000001000000a800000003000000f000000001000000000100000300000090010000000000009001000000000000", // section directory
@@ -172,7 +172,10 @@ describe("refuses", () => {
     ["cost", abi.SECTION_OPERATIONS, abi.OPERATION_COST, [0, abi.MAX_COST + 1, -1]],
     ["number of binds", abi.SECTION_OPERATIONS, abi.OPERATION_BINDS_COUNT, [abi.MAX_BINDS + 1, -1]],
     ["number of a limit's parts", abi.SECTION_LIMITS, abi.LIMIT_PARTS_COUNT, [0, abi.MAX_KEY_PARTS + 1, -1]],
-    ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [8]],
+    ["limit flags", abi.SECTION_LIMITS, abi.LIMIT_FLAGS, [64, -1]],
+    ["limit kind", abi.SECTION_LIMITS, abi.LIMIT_KIND, [abi.LIMIT_QUOTA, abi.LIMIT_CONCURRENT, abi.LIMIT_KIND_COUNT, -1]],
+    ["what a limit counts", abi.SECTION_LIMITS, abi.LIMIT_COUNTS, [abi.COUNT_KINDS, -1]],
+    ["a time in flight", abi.SECTION_LIMITS, abi.LIMIT_HOLD_S, [1, -1]],
     ["burst", abi.SECTION_LIMITS, abi.LIMIT_BURST, [0]],
     ["authenticator type", abi.SECTION_AUTHENTICATORS, abi.AUTH_TYPE, [3, -1]],
     ["authenticator flags", abi.SECTION_AUTHENTICATORS, abi.AUTH_FLAGS, [4, abi.AUTH_STORED, 512, -1]],

@@ -230,6 +230,24 @@ const cases: Case[] = [
     "burst_too_large",
     "limits[0].burst",
   ],
+  ["no rate in a list", `${limit}.rate`, [], "out_of_range"],
+  ["bytes that are requests", `${limit}.rate`, "10MB/1m", "rate_unit_mismatch", `${limit}.rate`],
+  ["an unknown unit", `${limit}.rate`, "10MiB/1m", "rate_malformed"],
+  ["a limit of two kinds", `${limit}.concurrent`, 4, "limit_kind_conflict", limit],
+  ["an unknown scope", `${limit}.scope`, "planet", "bad_value"],
+  ["a hold of nothing", `${limit}.hold`, "1m", "limit_field_misplaced"],
+  ["a time zone of nothing", `${limit}.timezone`, "UTC", "limit_field_misplaced"],
+  ["a first contact with oneself", `${limit}.firstContact`, 3, "limit_field_misplaced"],
+  ["an absence of nobody", `${limit}.whenAway`, "refuse", "limit_field_misplaced"],
+  ["a penalty after nothing", `${limit}.penalty`, { after: 0 }, "out_of_range", `${limit}.penalty.after`],
+  [
+    "a penalty that shrinks",
+    `${limit}.penalty`,
+    { after: 3, block: "2m", most: "1m" },
+    "penalty_too_short",
+    `${limit}.penalty.most`,
+  ],
+  ["the header of the upstream's cost", `${limit}.by`, "header:X-Picket-Cost", "header_reserved"],
   ["nothing to count by", `${limit}.by`, "moon", "limit_key_malformed"],
   ["a claim without name", `${limit}.by`, "claim:", "limit_key_malformed"],
   ["a header without name", `${limit}.by`, "header:", "limit_key_malformed"],
@@ -239,6 +257,41 @@ const cases: Case[] = [
   ["a request for nothing", "services[0].operations[1].cost", 0, "out_of_range"],
   ["no rows", "telemetry.rowsPerDay", 0, "out_of_range"],
 ];
+
+const of = { name: "per-principal", by: "principal" };
+const kindCases: [string, Loose, string, string][] = [
+  ["says nothing of how much", {}, "limit_kind_missing", ""],
+  ["has two rates of one window", { rate: ["5/1m", "600/60s"] }, "duplicate_entry", ".rate[1]"],
+  ["begins its days nowhere", { quota: "5/day", timezone: "Europe/Atlantis" }, "timezone_unknown", ".timezone"],
+  ["is a quota of nothing", { quota: "0/day" }, "quota_malformed", ".quota"],
+  ["is a quota of years", { quota: "5/year" }, "quota_malformed", ".quota"],
+  ["is a quota of one isolate", { quota: "5/day", scope: "isolate" }, "limit_field_misplaced", ".scope"],
+  ["has a burst of a quota", { quota: "5/day", burst: 3 }, "limit_field_misplaced", ".burst"],
+  ["has one burst for two rates", { rate: ["5/1s", "9/1m"], burst: 3 }, "limit_field_misplaced", ".burst"],
+  ["has nobody in flight", { concurrent: 0 }, "out_of_range", ".concurrent"],
+  ["counts flights over regions", { concurrent: 3, scope: "global" }, "limit_field_misplaced", ".scope"],
+  ["counts bytes in flight", { concurrent: 3, counts: "bytes" }, "limit_field_misplaced", ".counts"],
+  ["counts bytes by requests", { rate: "5/1m", counts: "bytes" }, "rate_unit_mismatch", ".rate"],
+  [
+    "asks before it can know",
+    { rate: "5MB/1m", counts: "bytes", scope: "region", strict: true },
+    "limit_field_misplaced",
+    ".strict",
+  ],
+  [
+    "lets in strangers strictly",
+    { rate: "5/1m", scope: "region", strict: true, firstContact: 1 },
+    "limit_field_misplaced",
+    ".firstContact",
+  ],
+  ["punishes in shadow mode", { rate: "5/1m", mode: "shadow", penalty: { after: 3 } }, "limit_field_misplaced", ".penalty"],
+];
+
+test.each(kindCases)("a bad limit: it %s", async (_, fields, code, at) => {
+  const policy = plainPolicy();
+  put(policy, "limits[0]", { ...of, ...fields });
+  await expectProblems(policy, [[code, `limits[0]${at}`]]);
+});
 
 test.each(cases)("a bad policy: %s", async (_, at, value, code, path = at) => {
   const policy = plainPolicy();

@@ -13,7 +13,7 @@ import { type Loose, plainPolicy, put, testSecret } from "./policies.ts";
 import { randomPolicy } from "./random-policy.ts";
 
 /** SHA-256 of the example policy's image: it changes with the policy, the compiler or the format, and then on purpose. */
-const GOLDEN = "35ce740dced8c02229bcadc0931afec60e1330c456b782ce86e4fbae4276cb3c";
+const GOLDEN = "f084fda440eeda909210adea7bea4b62caed53d1f462259fe7733aa758295d12";
 const seed = Uint8Array.from({ length: 16 }, (_, i) => i);
 
 async function compiled(
@@ -82,7 +82,79 @@ test("a limit's T is rounded up, and its burst is the rate's count up to 100 whe
   const [seven, many] = readImage(image).limits;
   expect(seven).toMatchObject({ intervalUs: 142_858, toleranceUs: 6 * 142_858, burst: 7 });
   expect(many).toMatchObject({ intervalUs: 100_000, toleranceUs: 99 * 100_000, burst: 100 });
-  expect(meta.limits[0]).toEqual({ name: "per-principal", burst: 7, rate: 7, windowSeconds: 1, announce: "refusals" });
+  expect(meta.limits[0]).toEqual({
+    name: "per-principal",
+    window: 0,
+    by: ["principal"],
+    kind: "rate",
+    counts: "requests",
+    rate: 7,
+    windowSeconds: 1,
+    burst: 7,
+    quota: null,
+    scope: "isolate",
+    strict: false,
+    whenAway: "local",
+    penalty: null,
+    mode: "enforce",
+    announce: "refusals",
+  });
+});
+
+test("each window of a limit is a record under the limit's name, and finds its counts again in another list", async () => {
+  const policy = plainPolicy();
+  const limits = (rate: unknown) => [
+    { name: "per-principal", by: "principal", rate },
+    { name: "per-device", by: "address", rate: "1/1s" },
+  ];
+  put(policy, "limits", limits(["10/1s", { rate: "600/1m", burst: 30 }]));
+  const both = await compiled(policy);
+  put(policy, "limits", limits(["600/1m", "5000/1d"]));
+  const others = readImage((await compiled(policy)).image).limits;
+  const [second, minute] = readImage(both.image).limits;
+  expect([second?.burst, minute?.burst]).toEqual([10, 30]);
+  expect(second?.nameHash).toBe(minute?.nameHash);
+  expect(second?.salt).not.toBe(minute?.salt);
+  expect(others[0]?.salt).toBe(minute?.salt);
+  expect(both.meta.limits.map(({ name, window, windowSeconds }) => [name, window, windowSeconds])).toEqual([
+    ["per-principal", 0, 1],
+    ["per-principal", 1, 60],
+    ["per-device", 0, 1],
+  ]);
+});
+
+test("limits over regions, quotas, bytes and requests in flight say what is counted, and how", async () => {
+  const policy = plainPolicy();
+  put(policy, "limits", [
+    { name: "per-principal", by: "principal", rate: "1000/1s", scope: "global", firstContact: 3 },
+    { name: "per-device", by: "address", rate: "5/1m", scope: "region", strict: true },
+    { name: "plan", by: "claim:tenant", quota: "100000/month", timezone: "Europe/Berlin" },
+    { name: "traffic", by: "principal", rate: "10MB/1s", counts: "bytes" },
+    { name: "uploads", by: "principal", concurrent: 4, hold: "90s" },
+    { name: "guess", by: "principal", rate: "9/1s", penalty: { after: 3, block: "2m" } },
+  ]);
+  const { image, meta } = await compiled(policy);
+  const { LIMIT_WIDE, LIMIT_STRICT, LIMIT_AWAY_REFUSES, LIMIT_PENALTY, LIMIT_BY_ADDRESS } = abi;
+  expect(
+    readImage(image).limits.map(({ flags, kind, counts, firstContact, holdS, burst }) => [
+      flags,
+      kind,
+      counts,
+      firstContact,
+      holdS,
+      burst,
+    ]),
+  ).toEqual([
+    [LIMIT_WIDE, abi.LIMIT_RATE, abi.COUNT_REQUESTS, 3, 0, 1000],
+    [LIMIT_WIDE | LIMIT_STRICT | LIMIT_AWAY_REFUSES | LIMIT_BY_ADDRESS, abi.LIMIT_RATE, abi.COUNT_REQUESTS, 0, 0, 5],
+    [LIMIT_WIDE, abi.LIMIT_QUOTA, abi.COUNT_REQUESTS, 5, 0, 100_000],
+    [0, abi.LIMIT_RATE, abi.COUNT_BYTES, 0, 0, 10_000_000],
+    [0, abi.LIMIT_CONCURRENT, abi.COUNT_REQUESTS, 0, 90, 4],
+    [LIMIT_PENALTY, abi.LIMIT_RATE, abi.COUNT_REQUESTS, 0, 0, 9],
+  ]);
+  expect(readImage(image).limits[3]).toMatchObject({ intervalUs: 0.1, toleranceUs: 1_000_000 });
+  expect(meta.limits[2]?.quota).toEqual({ count: 100_000, period: "month", timezone: "Europe/Berlin" });
+  expect(meta.limits[5]?.penalty).toEqual({ after: 3, within: 60_000, block: 120_000, most: 3_600_000 });
 });
 
 test("operation 0 and each service's stand-in are named for the host", async () => {
@@ -363,6 +435,12 @@ function expectedLimit(limit: Loose, claimsShown: boolean, headers: string[]) {
       if (part.startsWith("claim:")) return [abi.KEY_CLAIM, claimsShown ? part.slice(6) : null];
       return part.startsWith("header:") ? [abi.KEY_HEADER, headers.indexOf(part.slice(7).toLowerCase())] : [keyCodes[part], -1];
     }),
+    nameHash: salt,
+    flags: expect.any(Number),
+    kind: abi.LIMIT_RATE,
+    counts: abi.COUNT_REQUESTS,
+    firstContact: 0,
+    holdS: 0,
     strict: limit.strict ?? false,
     byAddress:
       parts.some((part) => part === "address" || part === "network") &&

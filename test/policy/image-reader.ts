@@ -45,6 +45,12 @@ export interface ReadOperation {
 
 export interface ReadLimit {
   salt: bigint;
+  nameHash: bigint;
+  flags: number;
+  kind: number;
+  counts: number;
+  firstContact: number;
+  holdS: number;
   intervalUs: number;
   toleranceUs: number;
   /** {KEY_*, the claim's name or another argument}. */
@@ -193,6 +199,12 @@ export function readImage(image: Uint8Array): ReadImage {
         const [kind = -1, argument = -1] = refs(u32(at + abi.LIMIT_PARTS_FIRST) + 2 * i, 2);
         return [kind, kind === abi.KEY_CLAIM ? (authenticators[0]?.claims[argument] ?? null) : argument];
       }),
+      nameHash: view.getBigUint64(at + abi.LIMIT_NAME_HASH, true),
+      flags: u32(at + abi.LIMIT_FLAGS),
+      kind: u32(at + abi.LIMIT_KIND),
+      counts: u32(at + abi.LIMIT_COUNTS),
+      firstContact: u32(at + abi.LIMIT_FIRST_CONTACT),
+      holdS: u32(at + abi.LIMIT_HOLD_S),
       strict: (u32(at + abi.LIMIT_FLAGS) & abi.LIMIT_STRICT) !== 0,
       byAddress: (u32(at + abi.LIMIT_FLAGS) & abi.LIMIT_BY_ADDRESS) !== 0,
       burst: u32(at + abi.LIMIT_BURST),

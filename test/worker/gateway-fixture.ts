@@ -42,7 +42,7 @@ export class FakeRegion implements RegionLink {
     if (this.away) throw new Error("away");
     this.reports.push(structuredClone(report));
     return {
-      v: 2,
+      v: 3,
       seq: report.seq,
       policyVersion: this.sealed?.version ?? 0,
       overlayGeneration: this.overlays?.version ?? 0,

@@ -88,7 +88,7 @@ export function report(over: Partial<Report> & { allowed?: number; refused?: num
     { operation: 0, verdict: "refuse", reason: "scope_missing", requests: refused },
   ];
   return {
-    v: 2,
+    v: 3,
     isolate: "0123456789abcdef",
     seq: 1,
     region: "local",

@@ -5,8 +5,8 @@ import { caller, NOTHING_LOST, report, sample, TestRegion } from "./region-fixtu
 it("takes a report once, however often it comes", async () => {
   const region = new TestRegion("once");
   const first = report({ region: "once" });
-  expect(await region.report(first)).toMatchObject({ v: 2, seq: 1, nextReportMs: 1000, policyVersion: 0 });
-  expect(await region.report(first)).toMatchObject({ v: 2, seq: 1 });
+  expect(await region.report(first)).toMatchObject({ v: 3, seq: 1, nextReportMs: 1000, policyVersion: 0 });
+  expect(await region.report(first)).toMatchObject({ v: 3, seq: 1 });
   expect(await region.accounts()).toEqual({ reported: 4, stored: 0, dropped: 0, pending: 4 });
   const rows = await region.inside((_, state) => [...state.storage.sql.exec("SELECT id FROM inbox")].length);
   expect(rows).toBe(1);

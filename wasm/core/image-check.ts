@@ -4,7 +4,7 @@ import { checkApiKeys, checkAuthenticators, checkHmacKeys } from "./image-check-
 import {
   base, baseSet, checksum, countOf, isString, isStringOrNone, listFits, rangeFits, sectionOf, sectionsFit, textAt, textLength,
 } from "./image-sections";
-import { isRate } from "./rate";
+import { isByteRate, isRate } from "./rate";
 import { SCRATCH_FREE } from "./scratch";
 import { bytesOrder } from "./text";
 
@@ -208,17 +208,31 @@ function checkBinds(first: u32, count: u32): i32 {
 
 function checkLimits(): i32 {
   const n = countOf(abi.SECTION_LIMITS);
+  if (n > <u32>abi.MAX_LIMIT_RECORDS) return abi.LOAD_BAD_VALUE;
   let at = sectionOf(abi.SECTION_LIMITS);
   for (let i: u32 = 0; i < n; i++, at += abi.LIMIT_SIZE) {
-    if (
-      !isRate(at + abi.LIMIT_INTERVAL_US) ||
-      load<u32>(at + abi.LIMIT_FLAGS) > <u32>(abi.LIMIT_STRICT | abi.LIMIT_BY_ADDRESS | abi.LIMIT_SHADOW) ||
-      load<u32>(at + abi.LIMIT_BURST) == 0
-    ) return abi.LOAD_BAD_VALUE;
+    if (!isLimit(at)) return abi.LOAD_BAD_VALUE;
     const code = checkKeyParts(load<u32>(at + abi.LIMIT_PARTS_FIRST), load<u32>(at + abi.LIMIT_PARTS_COUNT));
     if (code != abi.LOAD_OK) return code;
   }
   return abi.LOAD_OK;
+}
+
+const LIMIT_FLAGS: u32 =
+  abi.LIMIT_STRICT | abi.LIMIT_BY_ADDRESS | abi.LIMIT_SHADOW | abi.LIMIT_WIDE | abi.LIMIT_AWAY_REFUSES | abi.LIMIT_PENALTY;
+
+function isLimit(at: usize): bool {
+  const flags = load<u32>(at + abi.LIMIT_FLAGS);
+  const kind = load<u32>(at + abi.LIMIT_KIND);
+  const counts = load<u32>(at + abi.LIMIT_COUNTS);
+  const wide = (flags & abi.LIMIT_WIDE) != 0;
+  if ((flags & ~LIMIT_FLAGS) != 0 || load<u32>(at + abi.LIMIT_BURST) == 0) return false;
+  if (kind >= <u32>abi.LIMIT_KIND_COUNT || counts >= <u32>abi.COUNT_KINDS) return false;
+  if (!(counts >= <u32>abi.COUNT_BYTES_IN ? isByteRate(at + abi.LIMIT_INTERVAL_US) : isRate(at + abi.LIMIT_INTERVAL_US))) return false;
+  // What cannot be decided by itself is decided by leases, and what is counted here alone is not.
+  if (kind == abi.LIMIT_QUOTA ? !wide : kind == abi.LIMIT_CONCURRENT && (wide || counts != abi.COUNT_REQUESTS)) return false;
+  if (kind == abi.LIMIT_CONCURRENT && load<u32>(at + abi.LIMIT_BURST) > <u32>abi.MAX_CONCURRENT) return false;
+  return (load<u32>(at + abi.LIMIT_HOLD_S) != 0) == (kind == abi.LIMIT_CONCURRENT);
 }
 
 function checkKeyParts(first: u32, count: u32): i32 {

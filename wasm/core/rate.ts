@@ -7,3 +7,10 @@ export function isRate(at: usize): bool {
   const sum = interval + tolerance;
   return interval >= 1 && tolerance >= 0 && sum <= 4503599627370496 && floor(interval) == interval && floor(tolerance) == tolerance; // 2^52
 }
+
+/** T of a byte, which may be less than a µs; what a charge comes to is rounded up to whole ones. */
+export function isByteRate(at: usize): bool {
+  const interval = load<f64>(at);
+  const tolerance = load<f64>(at, 8);
+  return interval > 0 && tolerance >= 0 && interval + tolerance <= 4503599627370496 && floor(tolerance) == tolerance; // 2^52
+}

@@ -46,6 +46,8 @@ export const reasonNames: readonly string[] = (() => {
   names[abi.REASON_PROOF_INVALID] = "proof_invalid";
   names[abi.REASON_PROOF_REPLAYED] = "proof_replayed";
   names[abi.REASON_CERTIFICATE_MISMATCH] = "certificate_mismatch";
+  names[abi.REASON_BLOCKED] = "blocked";
+  names[abi.REASON_LIMIT_UNREACHABLE] = "limit_unreachable";
   names[abi.REASON_NONCE_REQUIRED] = "nonce_required";
   return names;
 })();

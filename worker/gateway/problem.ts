@@ -36,6 +36,8 @@ const kinds = new Map<number, Kind>([
     { status: 401, title: "A credential is needed, in its header: what stands in the query is not taken" },
   ],
   [abi.REASON_RATE_LIMITED, { status: 429, title: "Too many requests" }],
+  [abi.REASON_BLOCKED, { status: 429, title: "Too many refused requests: blocked for a while" }],
+  [abi.REASON_LIMIT_UNREACHABLE, { status: 503, title: "The request could not be counted" }],
   [abi.REASON_VERIFICATION_LIMITED, { status: 429, title: "Too many new credentials from this address" }],
   [abi.REASON_KEYS_UNAVAILABLE, { status: 503, title: "The keys to check the credential with cannot be fetched" }],
   [abi.REASON_BODY_REFUSED, { status: 400, title: "A GET or HEAD request must not carry a body" }],

@@ -66,7 +66,7 @@ export class Reporter {
     this.#sinceMs = nowMs;
     this.#seq += 1;
     this.#keep({
-      v: 2,
+      v: 3,
       isolate: this.#isolate,
       seq: this.#seq,
       region,

@@ -1,18 +1,20 @@
 import { KEY_HEADERS } from "../../wasm/abi.ts";
+import { limitKindFindings } from "./check-limit-kinds.ts";
 import { claimOf, type Draft, type DraftLimit, type DraftOperation, type Mention } from "./draft.ts";
-import { burstOf } from "./lower-limits.ts";
+import { defaultBurst } from "./limit-terms.ts";
 import { type Finding, quoted } from "./problem.ts";
-import { readRate } from "./quantity.ts";
+import { readLimitRate } from "./quantity.ts";
 
 const MAX_REFILL_SECONDS = 366 * 86_400;
 
 /**
  * What no single field of a limit can say.
  *
- * Codes: burst_too_large, duplicate_entry, limit_parameter_missing, cost_above_burst, too_many_limit_headers.
+ * Codes: those of check-limit-kinds.ts, burst_too_large, duplicate_entry, limit_parameter_missing, cost_above_burst, too_many_limit_headers.
  */
 export function limitFindings(draft: Draft): Finding[] {
   return [
+    ...draft.limits.flatMap(limitKindFindings),
     ...draft.limits.flatMap(burstFindings),
     ...draft.limits.flatMap(repeatedParts),
     ...parameterFindings(draft),
@@ -27,14 +29,16 @@ export function claimNames(limits: readonly DraftLimit[]): string[] {
 }
 
 /** A key that was silent has its whole burst back after burst × window / count: longer than a year says nothing. */
-function burstFindings({ path, rate, burst }: DraftLimit): Finding[] {
-  const read = readRate(rate);
-  if (!read.ok || typeof burst !== "number") return [];
-  const { count, windowSeconds } = read.value;
-  const most = Math.floor((MAX_REFILL_SECONDS * count) / windowSeconds);
-  if (burst <= most) return [];
-  const message = "this burst takes more than a year to come back at this rate";
-  return [{ path: [...path, "burst"], code: "burst_too_large", message, expected: `at most ${most}`, found: String(burst) }];
+function burstFindings({ windows }: DraftLimit): Finding[] {
+  return windows.flatMap(({ rate, burst, burstPath }) => {
+    const read = readLimitRate(rate);
+    if (!read.ok || typeof burst !== "number") return [];
+    const { count, windowSeconds } = read.value;
+    const most = Math.floor((MAX_REFILL_SECONDS * count) / windowSeconds);
+    if (burst <= most) return [];
+    const message = "this burst takes more than a year to come back at this rate";
+    return [{ path: burstPath, code: "burst_too_large", message, expected: `at most ${most}`, found: String(burst) }];
+  });
 }
 
 function repeatedParts({ by }: DraftLimit): Finding[] {
@@ -73,7 +77,7 @@ function missing({ path, template }: DraftOperation, limit: Mention, parameters:
 
 /** What costs more than the whole burst is never admitted. */
 function costFindings({ limits, services }: Draft): Finding[] {
-  const bursts = new Map(limits.flatMap((limit) => (limit.name === null ? [] : [[limit.name.name, draftBurst(limit)]])));
+  const bursts = new Map(limits.flatMap((limit) => (limit.name === null ? [] : [[limit.name.name, leastBurst(limit)]])));
   return services.flatMap((service) =>
     service.operations.flatMap(({ path, cost, limits: own }) => {
       if (typeof cost !== "number") return [];
@@ -90,10 +94,16 @@ function costFindings({ limits, services }: Draft): Finding[] {
   );
 }
 
-function draftBurst({ rate, burst }: DraftLimit): number {
-  const read = readRate(rate);
-  if (!read.ok) return Number.POSITIVE_INFINITY;
-  return burstOf({ rate: read.value, burst: typeof burst === "number" ? burst : undefined });
+/** Of those that an operation's cost has to fit into. */
+function leastBurst({ windows, counts, scope }: DraftLimit): number {
+  if (counts.startsWith("bytes")) return Number.POSITIVE_INFINITY;
+  const bursts = windows.map(({ rate, burst }) => {
+    const read = readLimitRate(rate);
+    if (typeof burst === "number") return burst;
+    const wide = scope === "region" || scope === "global";
+    return read.ok ? defaultBurst(read.value, { bytes: false, wide }) : Number.POSITIVE_INFINITY;
+  });
+  return Math.min(Number.POSITIVE_INFINITY, ...bursts);
 }
 
 function parameterOf(part: string): string[] {

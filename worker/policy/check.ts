@@ -32,7 +32,7 @@ export function checkPolicy(data: unknown, nowMs: number): Checked {
     ...draft.authenticators.flatMap(deriveFindings),
     ...draft.authenticators.flatMap(keySourceFindings),
     ...draft.authenticators.flatMap(possessionFindings),
-    ...draft.services.flatMap(entryFindings),
+    ...draft.services.flatMap((service) => entryFindings(service, windowCounts(draft))),
     ...draft.services.flatMap(accessFindings),
     ...roleFindings(draft),
     ...limitFindings(draft),
@@ -162,7 +162,12 @@ function withoutKid(path: PolicyPath): Pick<Finding, "path" | "message" | "found
   };
 }
 
-function entryFindings(service: DraftService): Finding[] {
+/** Each window is a limit of its own. */
+function windowCounts({ limits }: Draft): ReadonlyMap<string, number> {
+  return new Map(limits.flatMap(({ name, windows }) => (name === null ? [] : [[name.name, Math.max(1, windows.length)]])));
+}
+
+function entryFindings(service: DraftService, windows: ReadonlyMap<string, number>): Finding[] {
   return [
     ...repeated(service.auth, "duplicate_entry"),
     ...repeated(service.limits, "duplicate_entry"),
@@ -170,7 +175,7 @@ function entryFindings(service: DraftService): Finding[] {
       const twice = repeated([...service.limits, ...limits], "duplicate_entry").filter(({ path }) =>
         limits.some((one) => one.path === path),
       );
-      const count = service.limits.length + limits.length;
+      const count = [...service.limits, ...limits].reduce((sum, { name }) => sum + (windows.get(name) ?? 1), 0);
       return [
         ...twice,
         ...repeated(scopes, "duplicate_entry"),
@@ -195,7 +200,8 @@ function totals({ services, limits, authenticators }: Draft): Finding[] {
 }
 
 const tooManyMessages: Readonly<Record<string, string>> = {
-  too_many_limits: "a request can be held to so many limits only, the service's and the operation's together",
+  too_many_limits:
+    "a request can be held to so many limits only, the service's and the operation's together, each window counted",
   too_many_operations: "so many operations do not fit: one counts for each service, and one for requests without a service",
   too_many_claims: "limits and binds together can name so many different claims only",
   too_many_headers: "credentials can come in so many different headers only, Authorization counted",

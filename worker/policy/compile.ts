@@ -28,7 +28,8 @@ export type Compilation = { ok: true; compiled: CompiledPolicy } | { ok: false; 
  * Lowers a checked policy to the image that the core reads (wasm/abi.ts) and the facts beside it. The same policy, version,
  * seed and secrets give the same bytes.
  *
- * Errors: secret_missing, secret_malformed, secret_too_short, secret_weak, jwk_malformed, image_too_large; all at once.
+ * Errors: secret_missing, secret_malformed, secret_too_short, secret_weak, jwk_malformed, too_many_limit_records, image_too_large; all
+ * at once.
  */
 export async function compile(policy: Policy, options: CompileOptions): Promise<Compilation> {
   const findings: Finding[] = [];
@@ -38,10 +39,21 @@ export async function compile(policy: Policy, options: CompileOptions): Promise<
   writeLimits(writer, plan);
   const secrets = writeAuthenticators(writer, plan, options.secretOf, findings);
   findings.push(...(await keyImportFindings(policy.authenticators)));
+  if (plan.limits.length > abi.MAX_LIMIT_RECORDS) findings.push(tooManyLimits(plan.limits.length));
   if (writer.size() > abi.IMAGE_SIZE) findings.push(tooLarge(writer.size()));
   if (findings.length > 0) return { ok: false, problems: locateFindings(findings, options.locate ?? (() => null)) };
   const image = writer.finish(options.version, options.seed);
   return { ok: true, compiled: { version: options.version, image, meta: compiledMeta(plan, options.version), secrets } };
+}
+
+function tooManyLimits(records: number): Finding {
+  return {
+    path: ["limits"],
+    code: "too_many_limit_records",
+    message: "each window of a limit counts by itself, and once for each place that its path parameters have",
+    expected: `at most ${abi.MAX_LIMIT_RECORDS}`,
+    found: String(records),
+  };
 }
 
 function tooLarge(bytes: number): Finding {

@@ -1,8 +1,10 @@
 import { algorithms } from "./algorithms.ts";
-import type { CorsMeta, KeyStoreMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
-import { burstOf } from "./lower-limits.ts";
+import type { CorsMeta, KeyStoreMeta, LimitMeta, OperationMeta, PolicyMeta, ServiceMeta, VerificationMeta } from "./compiled.ts";
+import { limitKeyText } from "./limit-key.ts";
+import { refusesWhenAway, scopeOf } from "./limit-terms.ts";
 import { takesProofs } from "./lower-possession.ts";
 import { type Plan, type PlannedOperation, slotOf } from "./plan.ts";
+import type { PlannedLimit } from "./plan-limits.ts";
 import type { Authenticator, Service } from "./schema.ts";
 
 /** The host-side facts of a policy, in the order of its image. */
@@ -22,19 +24,34 @@ export function compiledMeta(plan: Plan, version: number): PolicyMeta {
       store: storeMeta(a),
     })),
     roles: plan.roles.map((name) => ({ name, scopes: policy.roles[name] ?? [] })),
-    limits: plan.limits.map(({ limit }) => ({
-      name: limit.name,
-      burst: burstOf(limit),
-      rate: limit.rate.count,
-      windowSeconds: limit.rate.windowSeconds,
-      announce: limit.announce,
-    })),
+    limits: plan.limits.map(limitMeta),
     announcesLimits: policy.limits.some(({ announce }) => announce === "always"),
     keyHeaders: plan.keyHeaders,
     credentialHeaders: plan.credentialHeaders,
     takesProofs: policy.authenticators.some(takesProofs),
     usesHost: policy.services.some(({ match }) => match.host !== undefined),
     telemetry: policy.telemetry,
+  };
+}
+
+function limitMeta({ limit, index, window }: PlannedLimit): LimitMeta {
+  const { name, by, quota, timezone = "UTC", penalty } = limit;
+  return {
+    name,
+    window: index,
+    by: by.map(limitKeyText),
+    kind: limit.concurrent !== undefined ? "concurrent" : quota !== undefined ? "quota" : "rate",
+    counts: limit.counts,
+    rate: window.count,
+    windowSeconds: window.windowSeconds,
+    burst: window.burst,
+    quota: quota === undefined ? null : { ...quota, timezone },
+    scope: scopeOf(limit),
+    strict: limit.strict,
+    whenAway: refusesWhenAway(limit) ? "refuse" : "local",
+    penalty: penalty ?? null,
+    mode: limit.mode,
+    announce: limit.announce,
   };
 }
 

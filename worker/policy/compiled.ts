@@ -43,13 +43,38 @@ export interface PolicyMeta {
   telemetry: TelemetryMeta;
 }
 
+/** One window of a limit, as the image has one record of it. */
 export interface LimitMeta {
   name: string;
-  burst: number;
+  /** Position among the windows of that name. */
+  window: number;
+  /** What it counts apart, as the policy writes it. */
+  by: string[];
+  kind: "rate" | "concurrent" | "quota";
+  counts: "requests" | "upstream-cost" | "bytes-in" | "bytes-out" | "bytes";
+  /** Units in `windowSeconds`, in a quota's period, or in flight. */
   rate: number;
+  /** 0 = it has no window. */
   windowSeconds: number;
+  burst: number;
+  quota: { count: number; period: "day" | "week" | "month"; timezone: string } | null;
+  scope: "isolate" | "region" | "global";
+  strict: boolean;
+  whenAway: "local" | "refuse";
+  penalty: PenaltyMeta | null;
+  mode: "enforce" | "shadow";
   /** When RateLimit headers tell callers of it. */
   announce: "refusals" | "always" | "never";
+}
+
+export interface PenaltyMeta {
+  /** Refusals of one key within `within` that block it. */
+  after: number;
+  /** ms, as the others. */
+  within: number;
+  /** Of the first block; each further one is twice as long, up to `most`. */
+  block: number;
+  most: number;
 }
 
 export interface RoleMeta {

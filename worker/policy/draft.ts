@@ -1,7 +1,8 @@
-import { MAX_OPERATIONS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { MAX_OPERATIONS, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
 import { MAX_AUTHENTICATORS, MAX_KEYS, MAX_LIMITS, MAX_REFERENCES } from "./bounds.ts";
 import { valueAt } from "./describe.ts";
 import type { PolicyPath } from "./problem.ts";
+import { readDurationMs } from "./quantity.ts";
 import { type PathTemplate, readPrefix, readTemplate } from "./template.ts";
 
 /** One more than any mapping of names may hold, so that too many are seen. */
@@ -102,23 +103,68 @@ export interface DraftLimit {
   name: Mention | null;
   /** What it counts by, part for part. */
   by: Mention[];
+  /** Windows of its rate; none where it has a quota or counts requests in flight. */
+  windows: DraftWindow[];
+  /** Which fields it has. */
+  fields: string[];
+  counts: string;
+  scope: string;
+  mode: string;
+  strict: boolean;
+  /** ms; null = it could not be read. */
+  penalty: { block: number; most: number } | null;
+}
+
+export interface DraftWindow {
+  path: PolicyPath;
   rate: string;
   burst: unknown;
+  burstPath: PolicyPath;
 }
 
 export function readDraft(data: unknown): Draft {
   return {
     services: items(data, ["services"], MAX_SERVICES).map(({ path, value }) => readService(path, value)),
     authenticators: items(data, ["authenticators"], MAX_AUTHENTICATORS).map(({ path, value }) => readAuthenticator(path, value)),
-    limits: items(data, ["limits"], MAX_LIMITS).map(({ path, value }) => ({
-      path,
-      name: mention(path, value),
-      by: partsOf(path, value),
-      rate: field(value, "rate"),
-      burst: valueAt(value, ["burst"]),
-    })),
+    limits: items(data, ["limits"], MAX_LIMITS).map(({ path, value }) => readLimit(path, value)),
     roles: names(valueAt(data, ["roles"])).map((name) => ({ path: ["roles", name], name })),
   };
+}
+
+function readLimit(path: PolicyPath, value: unknown): DraftLimit {
+  return {
+    path,
+    name: mention(path, value),
+    by: partsOf(path, value),
+    windows: readWindows(path, value),
+    fields: names(value),
+    counts: field(value, "counts") || "requests",
+    scope: field(value, "scope"),
+    mode: field(value, "mode"),
+    strict: valueAt(value, ["strict"]) === true,
+    penalty: readPenalty(valueAt(value, ["penalty"])),
+  };
+}
+
+function readWindows(path: PolicyPath, value: unknown): DraftWindow[] {
+  const burst = { burst: valueAt(value, ["burst"]), burstPath: [...path, "burst"] };
+  const one = field(value, "rate");
+  if (one !== "") return [{ path: [...path, "rate"], rate: one, ...burst }];
+  return items(value, ["rate"], MAX_REQUEST_LIMITS, path).map((item) => {
+    if (typeof item.value === "string") return { path: item.path, rate: item.value, ...burst };
+    const own = valueAt(item.value, ["burst"]);
+    return { path: item.path, rate: field(item.value, "rate"), burst: own, burstPath: [...item.path, "burst"] };
+  });
+}
+
+function readPenalty(value: unknown): DraftLimit["penalty"] {
+  const ms = (key: string, byDefault: string) => {
+    const read = readDurationMs(field(value, key) || byDefault, 0, Number.MAX_SAFE_INTEGER);
+    return read.ok ? read.value : null;
+  };
+  const block = ms("block", "1m");
+  const most = ms("most", "1h");
+  return valueAt(value, ["after"]) === undefined || block === null || most === null ? null : { block, most };
 }
 
 function readService(path: PolicyPath, value: unknown): DraftService {

@@ -33,6 +33,7 @@ const owned = new Set([
   "forwarded",
   "x-request-id",
   "x-real-ip",
+  "x-picket-cost",
 ]);
 const ownedPrefixes = ["picket-", "picket_", "x-forwarded-", "cf-", "sec-", "access-control-"];
 

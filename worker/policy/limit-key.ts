@@ -29,6 +29,13 @@ export function readLimitKey(input: string): Read<LimitKey> {
   return header.ok ? { ok: true, value: { kind: "header", header: header.value } } : { ...header, expected };
 }
 
+/** As the policy writes it. */
+export function limitKeyText(key: LimitKey): string {
+  if (key.kind === "claim") return `claim:${key.claim}`;
+  if (key.kind === "header") return `header:${key.header}`;
+  return key.kind === "parameter" ? `parameter:${key.parameter}` : key.kind;
+}
+
 /** Does this part say who calls, as the credential does? A preflight carries none (Fetch §4.8). */
 export function isOfCaller({ kind }: LimitKey): boolean {
   return kind === "principal" || kind === "credential" || kind === "claim" || kind === "header" || kind === "parameter";

@@ -1,9 +1,13 @@
+import { type LimitWindow, windowsOf } from "./limit-terms.ts";
 import type { PlannedOperation } from "./plan.ts";
 import type { Limit, Policy, Service } from "./schema.ts";
 
-/** A limit as the image holds it: once for each way in which its parameters lie in the paths of operations. */
+/** A limit as the image holds it: each window by itself, once for each way in which its parameters lie in the paths of operations. */
 export interface PlannedLimit {
   limit: Limit;
+  /** Position among the limit's windows. */
+  index: number;
+  window: LimitWindow;
   /** Segment of each path parameter that it counts by; without an entry: the operation has no such parameter. */
   segments: ReadonlyMap<string, number>;
 }
@@ -16,22 +20,23 @@ export interface LimitPlan {
 
 export function planLimits(policy: Policy, services: readonly Service[], operations: readonly PlannedOperation[]): LimitPlan {
   const limits: PlannedLimit[] = [];
-  const known = new Map<string, number>();
-  const indexOf = (limit: Limit, operation: PlannedOperation): number => {
+  const known = new Map<string, number[]>();
+  const indicesOf = (limit: Limit, operation: PlannedOperation): number[] => {
     const segments = segmentsOf(limit, operation);
     const key = [limit.name, ...segments.entries()].join("\0");
-    const index = known.get(key) ?? limits.push({ limit, segments }) - 1;
-    known.set(key, index);
-    return index;
+    const indices =
+      known.get(key) ?? windowsOf(limit).map((window, index) => limits.push({ limit, index, window, segments }) - 1);
+    known.set(key, indices);
+    return indices;
   };
   // In the policy's order first, whether or not an operation is held to them.
-  for (const limit of policy.limits) indexOf(limit, { service: -1, operation: null });
+  for (const limit of policy.limits) indicesOf(limit, { service: -1, operation: null });
   const named = new Map(policy.limits.map((limit) => [limit.name, limit]));
   const ofOperation = operations.map((operation) => {
     const names = [...(services[operation.service]?.limits ?? []), ...(operation.operation?.limits ?? [])];
     return names.flatMap((name) => {
       const limit = named.get(name);
-      return limit === undefined ? [] : [indexOf(limit, operation)];
+      return limit === undefined ? [] : indicesOf(limit, operation);
     });
   });
   return { limits, ofOperation };

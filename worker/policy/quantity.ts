@@ -28,6 +28,56 @@ export function readRate(text: string): Read<Rate> {
   return { ok: false, code: "rate_out_of_range", expected: bounds, message: "this rate is out of range" };
 }
 
+export interface LimitRate extends Rate {
+  /** Does it count bytes, 1000 to a kB? */
+  bytes: boolean;
+}
+
+const byteUnits: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+export const limitRatePattern = "^[1-9][0-9]{0,6}(B|kB|MB|GB)?/[1-9][0-9]{0,5}[smhd]$";
+const maxBytesPerSecond = 1e12;
+
+/** `600/1m`, or `10MB/1m`. Errors: rate_malformed, rate_out_of_range. */
+export function readLimitRate(text: string): Read<LimitRate> {
+  const parts = /^([1-9]\d{0,6})(B|kB|MB|GB)(\/.*)$/.exec(text);
+  if (parts === null) {
+    const rate = readRate(text);
+    return rate.ok ? { ok: true, value: { ...rate.value, bytes: false } } : rate;
+  }
+  const rate = readRate(`1${parts[3]}`);
+  if (!rate.ok) return rate;
+  const value = { ...rate.value, count: Number(parts[1]) * (byteUnits[parts[2] ?? ""] ?? Number.NaN), bytes: true };
+  if (value.count / value.windowSeconds <= maxBytesPerSecond) return { ok: true, value };
+  return { ok: false, code: "rate_out_of_range", expected: "at most 1000 GB a second", message: "this rate is out of range" };
+}
+
+export interface Quota {
+  count: number;
+  period: "day" | "week" | "month";
+}
+
+export const quotaPattern = "^[1-9][0-9]{0,11}/(day|week|month)$";
+
+/** `100000/month`. Errors: quota_malformed. */
+export function readQuota(text: string): Read<Quota> {
+  const parts = new RegExp(quotaPattern).exec(text);
+  if (parts !== null) {
+    return { ok: true, value: { count: Number(text.split("/")[0]), period: parts[1] as Quota["period"] } };
+  }
+  const expected = "REQUESTS/day, REQUESTS/week or REQUESTS/month, such as 100000/month";
+  return { ok: false, code: "quota_malformed", expected, message: "this is not a quota" };
+}
+
+/** An IANA time zone. Errors: timezone_unknown. */
+export function readTimeZone(text: string): Read<string> {
+  try {
+    return { ok: true, value: new Intl.DateTimeFormat("en", { timeZone: text }).resolvedOptions().timeZone };
+  } catch {
+    const expected = "an IANA time zone such as Europe/Berlin, or UTC";
+    return { ok: false, code: "timezone_unknown", expected, message: "this time zone is not known" };
+  }
+}
+
 /**
  * `30s`, `500ms`, `10m`, `1h` → ms, within [minMs, maxMs]. Errors: duration_malformed, duration_out_of_range.
  */

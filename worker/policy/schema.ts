@@ -1,13 +1,12 @@
 import * as z from "zod";
-import { MAX_COST, MAX_KEY_PARTS, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
+import { MAX_COST, MAX_REQUEST_LIMITS, MAX_SERVICES } from "../../wasm/abi.ts";
 import { type Algorithm, algorithms } from "./algorithms.ts";
 import { type BindSubject, bindSubjectPattern, readBindSubject } from "./bind.ts";
 import { MAX_AUTHENTICATORS, MAX_LIMITS } from "./bounds.ts";
 import { headerNamePattern } from "./header-name.ts";
 import { readJwk } from "./jwk.ts";
 import { readKeySetUrl } from "./key-set-url.ts";
-import { limitKeyPattern, readLimitKey } from "./limit-key.ts";
-import { type Read, ratePattern, readRate } from "./quantity.ts";
+import type { Read } from "./quantity.ts";
 import { apiKey } from "./schema-api-key.ts";
 import { cwt } from "./schema-cwt.ts";
 import {
@@ -25,6 +24,7 @@ import {
   text,
 } from "./schema-fields.ts";
 import { firmware } from "./schema-firmware.ts";
+import { limit } from "./schema-limit.ts";
 import { boundToField, dpopFields } from "./schema-possession.ts";
 import { verifications } from "./schema-verifications.ts";
 import { readSecretRef, secretRefPattern } from "./secret-ref.ts";
@@ -38,7 +38,7 @@ export type Authenticator = Policy["authenticators"][number];
 export type JwtAuthenticator = Extract<Authenticator, { type: "jwt" }>;
 export type CwtAuthenticator = Extract<Authenticator, { type: "cwt" }>;
 export type ApiKeyAuthenticator = Extract<Authenticator, { type: "api-key" }>;
-export type Limit = Policy["limits"][number];
+export type { Limit } from "./schema-limit.ts";
 export type Method = (typeof methods)[number];
 export type Kind = (typeof kinds)[number];
 
@@ -259,48 +259,6 @@ function jwt() {
     ...dpopFields(),
     boundTo: boundToField(),
   });
-}
-
-function limit() {
-  return strict({
-    name: name("What services and operations call it. Its counts survive a change of policy under the same name."),
-    by: limitBy(),
-    rate: text(readRate, {
-      description: "REQUESTS/WINDOW in whole numbers and s, m, h or d.",
-      pattern: ratePattern,
-      examples: ["600/1m"],
-    }),
-    burst: z
-      .int()
-      .min(1)
-      .max(1_000_000)
-      .optional()
-      .meta({ description: "Requests that may come at once after a pause. Default: the rate's count, 100 at most." }),
-    strict: z
-      .boolean()
-      .default(false)
-      .meta({ description: "Never admit more than the rate, even when the table of counts is full: a new key may then wait." }),
-    mode: z.enum(["enforce", "shadow"]).default("enforce").meta({
-      description: "shadow: what it would refuse passes, and is shown in events, counts and the console as would-be refused.",
-    }),
-    announce: z.enum(["refusals", "always", "never"]).default("refusals").meta({
-      description:
-        "When callers are told of it by RateLimit headers: with refusals, with every answer, or never, so that nobody learns its shape.",
-    }),
-  });
-}
-
-function limitBy() {
-  const part = () =>
-    text(readLimitKey, {
-      description:
-        "principal, credential (the very token or key), address (IPv6 by /64), network (/24, IPv6 by /48), asn, country, operation, service, the value of a token's claim, of a header or of a path parameter.",
-      pattern: limitKeyPattern,
-      examples: ["principal", "claim:dev", "parameter:orderId"],
-    });
-  return z
-    .union([part().transform((one) => [one]), z.array(part()).min(1).max(MAX_KEY_PARTS)])
-    .meta({ description: "What is counted apart; a list counts each combination, as in [principal, operation]." });
 }
 
 function limits(description: string) {

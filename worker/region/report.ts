@@ -1,5 +1,5 @@
 /** One exchange between an isolate and its region. Both sides check `v`; unknown versions are refused, not guessed at. */
-export const REPORT_VERSION = 2;
+export const REPORT_VERSION = 3;
 
 /** What an isolate saw since its last report. Numbers are exact; `samples` are what its sampler kept. */
 export interface Report {
