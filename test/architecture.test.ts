@@ -12,9 +12,10 @@ const rules: Record<string, { code: string[]; types?: string[] }> = {
   "worker/gateway": { code: ["wasm", "worker/engine", "worker/policy"], types: ["worker/region"] },
   "worker/db": { code: [], types: ["worker/region", "worker/policy"] },
   "worker/region": { code: ["wasm", "worker/engine", "worker/db"], types: ["worker/policy"] },
-  "worker/soc": { code: ["wasm", "worker/db", "worker/policy"], types: ["worker/region"] },
+  "worker/export": { code: [], types: ["worker/db"] },
+  "worker/soc": { code: ["wasm", "worker/db", "worker/policy", "worker/export"], types: ["worker/region"] },
   dashboard: { code: [], types: ["worker/soc", "worker/region"] },
-  cli: { code: ["wasm", "worker/policy", "worker/engine"], types: ["worker/soc", "worker/region"] },
+  cli: { code: ["wasm", "worker/policy", "worker/engine", "worker/export"], types: ["worker/soc", "worker/region", "worker/db"] },
 };
 
 interface Import {

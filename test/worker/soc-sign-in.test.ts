@@ -95,7 +95,7 @@ describe("who may do what", () => {
     ["GET", "/api/openapi.json", { nobody: 200, session: 200, admin: 200 }],
     ["GET", "/api/v1/session", { nobody: 401, session: 200, admin: 401 }],
     ["GET", "/api/v1/overview", { nobody: 401, session: 200, admin: 401 }],
-    ["GET", "/api/v1/events", { nobody: 401, session: 200, admin: 401 }],
+    ["GET", "/api/v1/events", { nobody: 401, session: 200, admin: 200 }],
     ["GET", "/api/v1/policies/current", { nobody: 401, session: 404, admin: 401 }],
     // A browser's WebSocket always says where it comes from.
     ["GET", "/api/v1/live?region=local", { nobody: 401, session: 403, admin: 401 }],
@@ -228,7 +228,7 @@ describe("the API's description", () => {
       'delete /_picket/api/v1/session 204,401,403 [{"session":[]}]',
       'get /_picket/api/v1/api-keys 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/devices 200,400,401 [{"admin":[]},{"session":[]}]',
-      'get /_picket/api/v1/events 200,400,401 [{"session":[]}]',
+      'get /_picket/api/v1/events 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/grants 200,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/least-privilege 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/least-privilege.csv 200,400,401 [{"admin":[]},{"session":[]}]',

@@ -1,11 +1,5 @@
-import type { SampledEvent } from "../region/report.ts";
+import type { EventRow } from "./event-row.ts";
 import { insertFromJson, jsonParameters } from "./json-rows.ts";
-
-/** One sampled request as it is stored: what the sampler kept, and for how many requests of its stratum it stands. */
-export interface EventRow extends SampledEvent {
-  /** max(weight, threshold): the estimator's weight (Duffield, Lund, Thorup, JACM 2007, §1.1). */
-  standsFor: number;
-}
 
 /** Field → column: the one list of this table's columns. */
 const columnOf = {
@@ -50,8 +44,9 @@ export function addEvents(db: D1Database, rows: readonly EventRow[]): D1Prepared
 type Reader = Pick<D1Database, "prepare">;
 
 export interface EventFilter {
-  /** Only events before this one (newest first); null = from the newest. */
-  before: { timeMs: number; id: string } | null;
+  /** Only events before this one (newest first). */
+  before: { timeMs: number; id: string };
+  fromMs: number;
   /** "" = every one. */
   region: string;
   verdict: string;
@@ -60,13 +55,14 @@ export interface EventFilter {
 
 /** Stored events, newest first, as EventRow. */
 export function selectEvents(db: Reader, filter: EventFilter): D1PreparedStatement {
-  const before = filter.before ?? { timeMs: Number.MAX_SAFE_INTEGER, id: "" };
+  const { before, fromMs, region, verdict, limit } = filter;
   return db
     .prepare(
-      `SELECT ${selected} FROM events WHERE (time_ms, id) < (?1, ?2) AND (?3 = '' OR region = ?3) AND (?4 = '' OR verdict = ?4)
+      `SELECT ${selected} FROM events WHERE (time_ms, id) < (?1, ?2) AND time_ms >= ?6
+         AND (?3 = '' OR region = ?3) AND (?4 = '' OR verdict = ?4)
        ORDER BY time_ms DESC, id DESC LIMIT ?5`,
     )
-    .bind(before.timeMs, before.id, filter.region, filter.verdict, filter.limit);
+    .bind(before.timeMs, before.id, region, verdict, limit, fromMs);
 }
 
 /** Sampled refusals of one operation and reason: those of one principal, or all of them. */

@@ -1,4 +1,5 @@
-import { addEvents, type EventRow } from "./events.ts";
+import type { EventRow } from "./event-row.ts";
+import { addEvents } from "./events.ts";
 import { addLatency, type LatencyRow } from "./latency.ts";
 import { generationIn, selectOverlayGeneration } from "./overlay-generation.ts";
 import { selectNewestVersion } from "./policies.ts";

@@ -1,4 +1,4 @@
-import type { EventRow } from "../db/events.ts";
+import type { EventRow } from "../db/event-row.ts";
 import type { LatencyRow } from "../db/latency.ts";
 import type { CallerRows } from "../db/principals.ts";
 import type { RollupRow } from "../db/rollups.ts";

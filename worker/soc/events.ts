@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { type EventRow, selectEvents } from "../db/events.ts";
-import { requireSession } from "./guards.ts";
+import type { EventRow } from "../db/event-row.ts";
+import { selectEvents } from "../db/events.ts";
+import { operatorSecurity, requireOperator } from "./guards.ts";
 import { problemAnswer } from "./problem.ts";
 import { createRouter } from "./router.ts";
 
@@ -42,8 +43,8 @@ const route = createRoute({
   method: "get",
   path: "/_picket/api/v1/events",
   summary: "Stored samples, newest first",
-  security: [{ session: [] }],
-  middleware: [requireSession] as const,
+  security: operatorSecurity,
+  middleware: [requireOperator] as const,
   request: {
     query: z.object({
       limit: z.coerce.number().int().min(1).max(500).default(100),
@@ -52,6 +53,8 @@ const route = createRoute({
         .regex(/^\d{1,15}-[0-9a-f]{16}$/)
         .optional()
         .openapi({ description: "`next` of the page before" }),
+      from: z.coerce.number().int().min(0).default(0).openapi({ description: "Unix time in ms, inclusive" }),
+      to: z.coerce.number().int().min(0).default(Number.MAX_SAFE_INTEGER).openapi({ description: "… exclusive" }),
       region: z.string().max(64).default(""),
       verdict: z.enum(["", "allow", "refuse", "shadow"]).default(""),
     }),
@@ -62,13 +65,14 @@ const route = createRoute({
       content: { "application/json": { schema: z.object({ events: z.array(eventSchema), next: z.string().nullable() }) } },
     },
     400: problemAnswer("request_invalid"),
-    401: problemAnswer("session_missing"),
+    401: problemAnswer("session_missing, admin_token_invalid"),
   },
 });
 
 export const events = createRouter().openapi(route, async (c) => {
-  const { limit, before, region, verdict } = c.req.valid("query");
-  const filter = { before: before === undefined ? null : readCursor(before), region, verdict, limit };
+  const { limit, before, from, to, region, verdict } = c.req.valid("query");
+  const start = before === undefined ? { timeMs: to, id: "" } : readCursor(before);
+  const filter = { before: start, fromMs: from, region, verdict, limit };
   const { results } = await selectEvents(c.env.DB.withSession("first-unconstrained"), filter).all<EventRow>();
   const last = results.length === limit ? results.at(-1) : undefined;
   return c.json({ events: results, next: last ? `${last.timeMs}-${last.id}` : null }, 200);

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { csvHeaders, csvText } from "./csv.ts";
+import { csvHeaders, csvText } from "../export/csv.ts";
 import { operatorSecurity, requireOperator } from "./guards.ts";
 import { cursorProblem, readPage, wanted } from "./principals.ts";
 import { type JudgedCaller, MOST_SCANNED } from "./principals-scan.ts";

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { PrincipalOrder } from "../db/principal-rows.ts";
-import { csvHeaders, csvText, csvTime } from "./csv.ts";
+import { csvHeaders, csvText, csvTime } from "../export/csv.ts";
 import { operatorSecurity, requireOperator } from "./guards.ts";
 import { countDistinct } from "./linear-counting.ts";
 import { type JudgedCaller, MOST_SCANNED, readPolicyAndCount, type Scanned, scanPrincipals } from "./principals-scan.ts";
