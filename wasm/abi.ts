@@ -30,6 +30,7 @@ export const MAX_GRANTS = 1024;
 export const MAX_AUTHENTICATOR_NAME = 63;
 export const MAX_REVOKED_SUBJECT = 255; // bytes of a token id, principal or key id that is revoked
 export const MAX_GRANT_TEXT = 288; // bytes of a grant's authenticator, principal and scopes
+export const MAX_EXEMPTIONS = 256; // from limits
 export const MAX_PROOF = 4096; // bytes of a DPoP header: an RSA key of 8192 bits and its signature fit
 export const MAX_ORIGIN = 272; // scheme, host and port of a request's URL
 export const MAX_NETWORKS = 8; // from which an API key may be used
@@ -298,12 +299,14 @@ export const KEY_FACT_ID = 232; // 64: the principal
 export const KEY_FACT_SCOPES = 296; // 216, space-separated
 export const KEY_FACT_SIZE = 512;
 
-// Two overlay slots (revocations and grants; wasm/core/overlay.ts): a hash table, then the grants' texts.
+// Two overlay slots (revocations, grants and exemptions; wasm/core/overlay.ts): a hash table, then the grants' texts, then the
+// exemptions one behind the other, zeros behind the last.
 export const OVERLAY_SLOT_0 = KEY_FACTS + KEY_FACT_ENTRIES * KEY_FACT_SIZE;
-export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS
+export const OVERLAY_BUCKETS = 8192; // a power of two, larger than MAX_REVOCATIONS + MAX_GRANTS + MAX_EXEMPTIONS
 export const OVERLAY_BUCKET_SIZE = 32;
 export const OVERLAY_GRANTS = OVERLAY_BUCKETS * OVERLAY_BUCKET_SIZE; // offset in a slot
-export const OVERLAY_SIZE = OVERLAY_GRANTS + MAX_GRANTS * (MAX_GRANT_TEXT + 32);
+export const OVERLAY_EXEMPTIONS = OVERLAY_GRANTS + MAX_GRANTS * (MAX_GRANT_TEXT + 32); // offset in a slot
+export const OVERLAY_SIZE = OVERLAY_EXEMPTIONS + MAX_EXEMPTIONS * 360 + 64; // 360: the longest entry, 63 + 255 + 8 bytes of text
 export const OVERLAY_SLOT_1 = OVERLAY_SLOT_0 + OVERLAY_SIZE;
 
 // Wider limits: what the region lent of each key (wasm/core/leases.ts), and what a request must ask for before it is decided.
@@ -559,17 +562,18 @@ export const API_KEY_NETWORKS = 60; // string of NETWORK_SIZE × n bytes: where 
 export const API_KEY_SIZE = 64;
 
 // ---------------------------------------------------------------- overlay: what changes between two policies
-// Header, then the revocations, then the grants. It is written into the image slot that is not in force, and read from there.
+// Header, then the revocations, then the grants, then the exemptions. It is written into the image slot that is not in force, and read from there.
 export const OVERLAY_MAGIC = 0x314f4b50; // "PKO1"
 export const OVERLAY_HEADER = 16;
 export const OVERLAY_REVOCATIONS = 4; // u32
 export const OVERLAY_GRANT_COUNT = 8; // u32
-export const ENTRY_KIND = 0; // u32 REVOKED_*, QUARANTINED or GRANT
-export const ENTRY_AUTHENTICATOR_LENGTH = 4; // u32
-export const ENTRY_SUBJECT_LENGTH = 8; // u32: of the token id, principal, key id; 0 for an issuer
-export const ENTRY_SCOPES_LENGTH = 12; // u32: of a grant's space-separated scopes, else 0
-export const ENTRY_FROM_MS = 16; // f64: revocation: what was issued before is revoked, Infinity = all; grant: its first instant
-export const ENTRY_UNTIL_MS = 24; // f64: its end, exclusive; Infinity = never
+export const OVERLAY_EXEMPTION_COUNT = 12; // u32
+export const ENTRY_KIND = 0; // u32 REVOKED_*, QUARANTINED, GRANT or EXEMPTION
+export const ENTRY_AUTHENTICATOR_LENGTH = 4; // u32, 0 = a network is exempt
+export const ENTRY_SUBJECT_LENGTH = 8; // u32: of the token id, principal, key id; 0 for an issuer; NETWORK_SIZE for a network
+export const ENTRY_SCOPES_LENGTH = 12; // u32: of a grant's space-separated scopes; 8 where one limit is meant, which is the u64 hash of its name; else 0
+export const ENTRY_FROM_MS = 16; // f64: revocation: what was issued before is revoked, Infinity = all; grant: its first instant; exemption: no matter
+export const ENTRY_UNTIL_MS = 24; // f64: its end, exclusive; Infinity = never, which an exemption must not say
 export const ENTRY_TEXT = 32; // the three texts in that order, zeros up to a multiple of 8
 export const REVOKED_TOKEN = 1;
 export const REVOKED_PRINCIPAL = 2;
@@ -577,6 +581,7 @@ export const REVOKED_CREDENTIAL = 3;
 export const REVOKED_ISSUER = 4;
 export const GRANT = 5;
 export const QUARANTINED = 6; // a device, as a revocation of a principal; stands among the revocations
+export const EXEMPTION = 7; // from one limit or from all: of a principal or of a network
 
 // ---------------------------------------------------------------- what image_load and overlay_load answer (names in worker/engine/names.ts)
 export const LOAD_OK = 0;

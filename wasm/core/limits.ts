@@ -1,6 +1,7 @@
 // The limits of one request: all are checked, then all are charged, or none is. A limit in shadow mode refuses nobody: what it
 // would refuse passes, and charges it nothing, so that it counts as it will once it is enforced.
 import * as abi from "../abi";
+import { exempt } from "./exemptions";
 import { gcra_take, gcraArrival, gcraCharge, gcraClock, gcraFind } from "./gcra";
 import { authenticators, limits, operations, refAt } from "./image";
 import { addressKey, limitKey } from "./limit-key";
@@ -44,6 +45,8 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
     const limit = refAt(first + i);
     if ((addressOnly && (load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_BY_ADDRESS) == 0) || isListed(limit, end)) continue;
     const waitUs = check(table, end, limit, operation, cost, now);
+    // LIMIT_SALT is the hash of the limit's name.
+    if (waitUs > 0 && exempt(load<u64>(limitAt(limit) + abi.LIMIT_SALT), <f64>nowUs / 1000)) continue;
     if (waitUs > 0 && (load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_SHADOW) != 0) {
       shadow(limit, end, waitUs, now);
       continue;

@@ -1,7 +1,12 @@
-// Allow-lists of an API key: networks in CIDR notation (RFC 4632, RFC 4291 §2.3), each 16 bytes of an address and its prefix
+// Allow-lists of an API key, and exempt networks: in CIDR notation (RFC 4632, RFC 4291 §2.3), each 16 bytes of an address and its prefix
 // in bits. IPv4 stands there as IPv4-mapped, its prefix 96 longer.
 import * as abi from "../abi";
 import { addressBytes, addressParse } from "./address";
+
+/** The halves of the address that was read last, and the shortest prefix that may take it in. */
+let low: u64 = 0;
+let high: u64 = 0;
+let least: u32 = 0;
 
 /** Is it a list that may be read: whole entries, no more than there may be, prefixes that exist? */
 export function areNetworks(at: usize, length: u32): bool {
@@ -13,18 +18,26 @@ export function areNetworks(at: usize, length: u32): bool {
 /** Does the request come from one of the networks? From anywhere where none is listed; where its address is not known, no. */
 export function addressAllowed(at: usize, length: i32): bool {
   if (length == 0) return true;
-  if (!addressParse(abi.ADDRESS, load<i32>(abi.REQUEST_ADDRESS_LENGTH))) return false;
-  const low = bswap(load<u64>(addressBytes));
-  const high = bswap(load<u64>(addressBytes, 8));
-  // ::/0 is all of IPv6, and no IPv4 address.
-  const least: u32 = low == 0 && high >> 32 == 0xffff ? 96 : 0;
-  for (const end = at + <usize>length; at < end; at += abi.NETWORK_SIZE) {
-    const prefix = <u32>load<u8>(at, 16);
-    if (prefix < least) continue;
-    if (((low ^ bswap(load<u64>(at))) & maskOf(prefix)) != 0) continue;
-    if (prefix <= 64 || ((high ^ bswap(load<u64>(at, 8))) & maskOf(prefix - 64)) == 0) return true;
-  }
+  if (!addressRead()) return false;
+  for (const end = at + <usize>length; at < end; at += abi.NETWORK_SIZE) if (isInNetwork(at)) return true;
   return false;
+}
+
+/** The request's address, for isInNetwork; false = it is not known. */
+export function addressRead(): bool {
+  if (!addressParse(abi.ADDRESS, load<i32>(abi.REQUEST_ADDRESS_LENGTH))) return false;
+  low = bswap(load<u64>(addressBytes));
+  high = bswap(load<u64>(addressBytes, 8));
+  // ::/0 is all of IPv6, and no IPv4 address.
+  least = low == 0 && high >> 32 == 0xffff ? 96 : 0;
+  return true;
+}
+
+/** Is the address that was read last in the network at `at`? */
+export function isInNetwork(at: usize): bool {
+  const prefix = <u32>load<u8>(at, 16);
+  if (prefix < least || ((low ^ bswap(load<u64>(at))) & maskOf(prefix)) != 0) return false;
+  return prefix <= 64 || ((high ^ bswap(load<u64>(at, 8))) & maskOf(prefix - 64)) == 0;
 }
 
 /** The first `bits` of 64, all of them from 64 on. */

@@ -19,6 +19,16 @@ export interface OverlayGrant {
   untilMs: number;
 }
 
+export interface OverlayExemption {
+  /** "" where the subject is a network. */
+  authenticator: string;
+  /** The principal, or NETWORK_SIZE bytes of a network. */
+  subject: string | Uint8Array;
+  /** Hash of the one limit's name that is meant, as the image has it; null = every limit. */
+  limit: bigint | null;
+  untilMs: number;
+}
+
 export type RevocationKind = "token" | "principal" | "credential" | "issuer" | "quarantine";
 
 const kindCodes: Readonly<Record<RevocationKind, number>> = {
@@ -31,17 +41,23 @@ const kindCodes: Readonly<Record<RevocationKind, number>> = {
 
 const utf8 = new TextEncoder();
 
-/** Revocations and grants as the core's overlay_load reads them (layout in wasm/abi.ts). Too many or too long, the core refuses. */
-export function overlayBytes(revocations: readonly OverlayRevocation[], grants: readonly OverlayGrant[]): Uint8Array {
+/** Revocations, grants and exemptions as the core's overlay_load reads them (layout in wasm/abi.ts). Too many or too long, the core refuses. */
+export function overlayBytes(
+  revocations: readonly OverlayRevocation[],
+  grants: readonly OverlayGrant[],
+  exemptions: readonly OverlayExemption[] = [],
+): Uint8Array {
   const entries = [
     ...revocations.map((one) => entry(kindCodes[one.kind], one.authenticator, one.subject, "", one.beforeMs, one.expiresMs)),
     ...grants.map((one) => entry(abi.GRANT, one.authenticator, one.principal, one.scopes.join(" "), one.fromMs, one.untilMs)),
+    ...exemptions.map((one) => entry(abi.EXEMPTION, one.authenticator, one.subject, limitBytes(one.limit), 0, one.untilMs)),
   ];
   const bytes = new Uint8Array(entries.reduce((sum, one) => sum + one.length, abi.OVERLAY_HEADER));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, abi.OVERLAY_MAGIC, true);
   view.setUint32(abi.OVERLAY_REVOCATIONS, revocations.length, true);
   view.setUint32(abi.OVERLAY_GRANT_COUNT, grants.length, true);
+  view.setUint32(abi.OVERLAY_EXEMPTION_COUNT, exemptions.length, true);
   let at = abi.OVERLAY_HEADER;
   for (const one of entries) {
     bytes.set(one, at);
@@ -50,15 +66,21 @@ export function overlayBytes(revocations: readonly OverlayRevocation[], grants: 
   return bytes;
 }
 
+function limitBytes(limit: bigint | null): Uint8Array {
+  const bytes = new Uint8Array(limit === null ? 0 : 8);
+  if (limit !== null) new DataView(bytes.buffer).setBigUint64(0, limit, true);
+  return bytes;
+}
+
 function entry(
   kind: number,
   authenticator: string,
-  subject: string,
-  scopes: string,
+  subject: string | Uint8Array,
+  scopes: string | Uint8Array,
   fromMs: number,
   untilMs: number,
 ): Uint8Array {
-  const texts = [authenticator, subject, scopes].map((text) => utf8.encode(text));
+  const texts = [authenticator, subject, scopes].map((text) => (typeof text === "string" ? utf8.encode(text) : text));
   const length = texts.reduce((sum, text) => sum + text.length, 0);
   const bytes = new Uint8Array(abi.ENTRY_TEXT + Math.ceil(length / 8) * 8);
   const view = new DataView(bytes.buffer);
