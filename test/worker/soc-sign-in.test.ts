@@ -223,12 +223,14 @@ describe("the API's description", () => {
       ),
     );
     expect(routes.sort()).toEqual([
+      'delete /_picket/api/v1/exemptions/{id} 200,400,401,403,404 [{"admin":[]},{"session":[]}]',
       'delete /_picket/api/v1/grants/{id} 200,400,401,403,404 [{"admin":[]},{"session":[]}]',
       'delete /_picket/api/v1/revocations/{id} 200,400,401,403,404 [{"admin":[]},{"session":[]}]',
       'delete /_picket/api/v1/session 204,401,403 [{"session":[]}]',
       'get /_picket/api/v1/api-keys 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/devices 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/events 200,400,401 [{"admin":[]},{"session":[]}]',
+      'get /_picket/api/v1/exemptions 200,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/grants 200,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/least-privilege 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/least-privilege.csv 200,400,401 [{"admin":[]},{"session":[]}]',
@@ -250,6 +252,7 @@ describe("the API's description", () => {
       'post /_picket/api/v1/devices/activate 200,400,401,403,404,409,413 [{"admin":[]},{"session":[]}]',
       'post /_picket/api/v1/devices/quarantine 200,400,401,403,404,409,413 [{"admin":[]},{"session":[]}]',
       'post /_picket/api/v1/devices/retire 200,400,401,403,404,409,413 [{"admin":[]},{"session":[]}]',
+      'post /_picket/api/v1/exemptions 200,201,400,401,403,409,413,422 [{"admin":[]},{"session":[]}]',
       'post /_picket/api/v1/grants 200,201,400,401,403,409,413,422 [{"admin":[]},{"session":[]}]',
       'post /_picket/api/v1/policies 200,201,401,403,409,413,422 [{"admin":[]}]',
       'post /_picket/api/v1/revocations 200,201,400,401,403,409,413,422 [{"admin":[]},{"session":[]}]',

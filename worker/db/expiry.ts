@@ -1,3 +1,5 @@
+import { deleteOldExemptions } from "./exemptions.ts";
+
 /** Tables that age by minute, in the order of how much they hold. */
 const minuteTables = ["latency", "rollups", "traffic"] as const;
 
@@ -29,10 +31,14 @@ export function deleteExpiredSignIns(db: D1Database, nowMs: number): D1PreparedS
   ];
 }
 
-/** Revocations and grants that are over. A grant stays a day longer: a refusal may still say that it ended. */
+/**
+ * Revocations, grants and exemptions that are over. A grant stays a day longer: a refusal may still say that it ended; an exemption
+ * for as long as the list shows it.
+ */
 export function deleteExpiredOverlay(db: D1Database, nowMs: number): D1PreparedStatement[] {
   return [
     db.prepare("DELETE FROM revocations WHERE expires_ms <= ?1").bind(nowMs),
     db.prepare("DELETE FROM grants WHERE until_ms <= ?1 - 86400000").bind(nowMs),
+    deleteOldExemptions(db, nowMs),
   ];
 }

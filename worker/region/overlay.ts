@@ -1,10 +1,11 @@
 import type { RefusedDevice } from "../db/devices.ts";
+import type { ExemptionRow } from "../db/exemptions.ts";
 import { type OverlayRows, readOverlay } from "../db/overlay.ts";
 import { selectOverlayGeneration } from "../db/overlay-generation.ts";
 import { FOREVER_MS, MOST_REVOCATIONS } from "../db/revocations.ts";
-import { type OverlayRevocation, overlayBytes } from "../engine/overlay-bytes.ts";
+import { type OverlayExemption, type OverlayRevocation, overlayBytes } from "../engine/overlay-bytes.ts";
 
-/** Revocations and grants of one generation, as the core reads them. */
+/** Revocations, grants and exemptions of one generation, as the core reads them. */
 export interface Overlay {
   /** The generation; 0 = there was never any. */
   version: number;
@@ -17,14 +18,25 @@ export async function readOverlayBytes(db: D1Database, nowMs: number, known: num
   return encodeOverlay(await readOverlay(db, nowMs));
 }
 
-export function encodeOverlay({ generation, revocations, grants, devices }: OverlayRows): Overlay {
+export function encodeOverlay({ generation, revocations, grants, exemptions, devices }: OverlayRows): Overlay {
   const timed = revocations.map((row) => ({ ...row, beforeMs: endless(row.beforeMs), expiresMs: endless(row.expiresMs) }));
   const bytes = overlayBytes(
     // What two clocks disagree on is what is about to expire: that goes last, and is what does not fit.
     [...devices.map(refusalOf), ...timed].slice(0, MOST_REVOCATIONS),
     grants.map((row) => ({ ...row, scopes: row.scopes.split(" ") })),
+    exemptions.map(exemptionOf),
   );
   return { version: generation, bytes };
+}
+
+/** Network and limit stand in the row as the core compares them: regions read no policy. */
+function exemptionOf({ authenticator, subject, network, limitHash, untilMs }: ExemptionRow): OverlayExemption {
+  const limit = limitHash === "" ? null : BigInt(`0x${limitHash}`);
+  return { authenticator, subject: network === "" ? subject : bytesOfHex(network), limit, untilMs };
+}
+
+function bytesOfHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
 
 /** A device that is retired is a principal that is revoked for ever. */

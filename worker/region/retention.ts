@@ -20,8 +20,8 @@ export interface Retained {
 }
 
 /**
- * The daily clean-up: telemetry older than the policy's retainDays, callers long unseen, and sign-ins, revocations and
- * grants that are over. Bounded by the half of
+ * The daily clean-up: telemetry older than the policy's retainDays, callers long unseen, and sign-ins, revocations,
+ * grants and exemptions that are over. Bounded by the half of
  * rowsPerDay that the regions leave for deletes.
  */
 export async function retain(env: Pick<Env, "DB">, nowMs: number): Promise<Retained> {

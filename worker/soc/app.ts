@@ -4,6 +4,7 @@ import { apiKeys } from "./api-keys.ts";
 import { serveAsset } from "./assets.ts";
 import { devices } from "./devices.ts";
 import { events } from "./events.ts";
+import { exemptions } from "./exemptions.ts";
 import { grants } from "./grants.ts";
 import { createHealth } from "./health.ts";
 import { leastPrivilege } from "./least-privilege.ts";
@@ -33,6 +34,7 @@ export function createSoc(now: () => number) {
     .route("/", policies)
     .route("/", revocations)
     .route("/", grants)
+    .route("/", exemptions)
     .route("/", principals)
     .route("/", principal)
     .route("/", leastPrivilege)

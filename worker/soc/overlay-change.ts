@@ -18,7 +18,7 @@ export const lineSchema = (mostBytes: number) =>
 
 export const nameSchema = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: "this is no authenticator's name" });
 
-/** What every change of revocations and grants answers beside its row. */
+/** What every change of revocations, grants and exemptions answers beside its row. */
 export const changeSchema = z.object({
   generation: z.number().openapi({ description: "Number of the list that holds the change" }),
   pending: z.array(z.string()).openapi({
