@@ -240,12 +240,40 @@ describe("an exemption", () => {
     expect(Array.from({ length: 9 }, () => send(gateway, anna))).toEqual(Array(9).fill(PASSED));
   });
 
+  test("exempts nobody whose name has the same hash and other bytes", () => {
+    const gateway = gatewayOf("own");
+    exempted(gateway, entryOf({ ...always, subject: "collides" }));
+    // No two such names are known: the one that the list's entry keeps is changed under its hash.
+    const kept = abi.OVERLAY_SLOT_0 + abi.OVERLAY_EXEMPTIONS + abi.ENTRY_TEXT;
+    const text = new Uint8Array(gateway.core.memory.buffer, kept, 11);
+    expect(Buffer.from(text).toString()).toBe("onecollides");
+    const caller = { ...anna, subject: "collides" };
+    for (const at of [0, 3, 10]) {
+      const byte = text[at] ?? 0;
+      text[at] = byte ^ 1;
+      expect([0, 1, 2].map(() => send(gateway, caller)).at(-1)).toEqual(LIMITED);
+      text[at] = byte;
+      expect(send(gateway, caller)).toEqual(PASSED);
+    }
+  });
+
   test("from one limit leaves the others: nothing is charged where one of them refuses", () => {
     const gateway = gatewayOf("own", "all");
     exempted(gateway, entryOf({ ...always, limit: "own" }));
     expect(Array.from({ length: 6 }, () => send(gateway, anna))).toEqual([...Array(5).fill(PASSED), LIMITED]);
     expect(gateway.verdict.retryMs).toBe(INTERVAL_MS);
     expect(send(gateway, anna, nowMs + INTERVAL_MS)).toEqual(PASSED);
+  });
+
+  test("is from each window of the limit that it names", async () => {
+    const text = policyText(["own", "all"]).replace(/by: principal, rate: 1\/1s, burst: 2/, "by: principal, rate: [1/1s, 3/1h]");
+    const gateway = new TestGateway(newCore(), (await compileText(text)).image);
+    const answers = (caller: Caller, from: number) => [0, 1, 2, 3, 4].map((i) => send(gateway, caller, from + 5000 * i));
+    exempted(gateway, entryOf({ ...always, limit: "own" }));
+    expect([answers(anna, nowMs), answers({ ...anna, subject: "b" }, nowMs + 60_000)]).toEqual([
+      Array(5).fill(PASSED),
+      [PASSED, PASSED, PASSED, LIMITED, LIMITED],
+    ]);
   });
 
   test("is not told as what shadow mode would refuse", () => {
@@ -300,6 +328,15 @@ describe("a list", () => {
     exempted(gateway, ...places.slice(1), entryOf({ ...always, authenticator: "", subject: "203.0.113.7" }));
     expect(send(gateway, other)).toEqual(PASSED);
     expect(send(gateway, { ...other, address: neighbour })).toEqual(LIMITED);
+  });
+
+  test("that is shorter than the one before it in the same slot leaves nothing of that one", () => {
+    const gateway = gatewayOf("own");
+    const place = (subject: string) => entryOf({ ...always, authenticator: "", subject });
+    exempted(gateway, place("2001:db8::/62"), place("203.0.113.7"));
+    exempted(gateway);
+    exempted(gateway, place("2001:db8::/62"));
+    expect([0, 1, 2].map(() => send(gateway, anna))).toEqual([PASSED, PASSED, LIMITED]);
   });
 
   test.each<[string, Partial<OverlayExemption>]>([

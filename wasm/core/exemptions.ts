@@ -2,7 +2,7 @@
 // refuse, so that who keeps to the limits pays nothing for them. They let pass, so every byte is compared: a collision exempts nobody.
 import * as abi from "../abi";
 import { authenticatorName, stringAddress, stringLength } from "./image";
-import { addressRead, isInNetwork } from "./networks";
+import { clientAddressRead, isInNetwork } from "./networks";
 import { BUCKET_SECOND, BUCKET_UNTIL_MS, bucketAfter, bucketOf, entryBytes, exemptionsFirst, firstHash, nameHash, overlayKinds } from "./overlay";
 import { policyTextIs } from "./policy-text";
 import { isText } from "./words";
@@ -36,7 +36,7 @@ function isOf(entry: usize, name: i32, principal: usize, length: i32): bool {
 }
 
 function isAddressExempt(limit: u64, nowMs: f64): bool {
-  if (!addressRead()) return false;
+  if (!clientAddressRead()) return false;
   for (let entry = exemptionsFirst(); load<i32>(entry, abi.ENTRY_KIND) != 0; entry += entryBytes(entry)) {
     if (load<u32>(entry, abi.ENTRY_AUTHENTICATOR_LENGTH) == 0 && isInNetwork(entry + abi.ENTRY_TEXT) && holds(entry, limit, nowMs)) return true;
   }

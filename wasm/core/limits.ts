@@ -45,8 +45,7 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
     const limit = refAt(first + i);
     if ((addressOnly && (load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_BY_ADDRESS) == 0) || isListed(limit, end)) continue;
     const waitUs = check(table, end, limit, operation, cost, now);
-    // LIMIT_SALT is the hash of the limit's name.
-    if (waitUs > 0 && exempt(load<u64>(limitAt(limit) + abi.LIMIT_SALT), <f64>nowUs / 1000)) continue;
+    if (waitUs > 0 && exempt(load<u64>(limitAt(limit) + abi.LIMIT_NAME_HASH), <f64>nowUs / 1000)) continue;
     if (waitUs > 0 && (load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_SHADOW) != 0) {
       shadow(limit, end, waitUs, now);
       continue;

@@ -1,5 +1,5 @@
-// Allow-lists of an API key, and exempt networks: in CIDR notation (RFC 4632, RFC 4291 §2.3), each 16 bytes of an address and its prefix
-// in bits. IPv4 stands there as IPv4-mapped, its prefix 96 longer.
+// Networks in CIDR notation (RFC 4632, RFC 4291 §2.3), an API key's allow-list and those that are exempt from limits: each 16 bytes
+// of an address and its prefix in bits. IPv4 stands there as IPv4-mapped, its prefix 96 longer.
 import * as abi from "../abi";
 import { addressBytes, addressParse } from "./address";
 
@@ -18,13 +18,13 @@ export function areNetworks(at: usize, length: u32): bool {
 /** Does the request come from one of the networks? From anywhere where none is listed; where its address is not known, no. */
 export function addressAllowed(at: usize, length: i32): bool {
   if (length == 0) return true;
-  if (!addressRead()) return false;
+  if (!clientAddressRead()) return false;
   for (const end = at + <usize>length; at < end; at += abi.NETWORK_SIZE) if (isInNetwork(at)) return true;
   return false;
 }
 
 /** The request's address, for isInNetwork; false = it is not known. */
-export function addressRead(): bool {
+export function clientAddressRead(): bool {
   if (!addressParse(abi.ADDRESS, load<i32>(abi.REQUEST_ADDRESS_LENGTH))) return false;
   low = bswap(load<u64>(addressBytes));
   high = bswap(load<u64>(addressBytes, 8));
