@@ -20,6 +20,8 @@ export interface AdminList<Entry> {
   /** The request's body, or what is missing. */
   request(given: Given, nowMs: number): Record<string, unknown> | string;
   line(entry: Entry): string;
+  /** Is the entry shown although it counts no more? Without it none is. */
+  isOver?(entry: Entry, nowMs: number): boolean;
 }
 
 /** @returns exit code */
@@ -68,7 +70,8 @@ async function show<Entry>(spec: AdminList<Entry>, api: AdminApi): Promise<numbe
   if (!answer.ok) return failed(spec, answer.message);
   const { [spec.list]: entries, most } = answer.body as Record<string, unknown>;
   for (const one of entries as Entry[]) console.log(spec.line(one));
-  console.log(`${(entries as Entry[]).length} of at most ${most} ${spec.list}`);
+  const counting = (entries as Entry[]).filter((one) => spec.isOver?.(one, Date.now()) !== true);
+  console.log(`${counting.length} of at most ${most} ${spec.list}`);
   return 0;
 }
 

@@ -13,6 +13,7 @@ const commands = {
   grant: { module: "./grant.ts", summary: "give a principal scopes for a time" },
   device: { module: "./device/command.ts", summary: "register, quarantine and retire devices of a running gateway" },
   export: { module: "./export/command.ts", summary: "write stored samples as NDJSON, CSV or OCSF" },
+  limits: { module: "./limits/command.ts", summary: "exempt callers from limits for a time" },
   schema: { module: "./policy-schema.ts", summary: "write the policy's JSON Schema" },
 };
 
