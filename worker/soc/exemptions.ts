@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type ExemptionRow, endExemption, insertExemption, MOST_EXEMPTIONS, selectExemptions } from "../db/exemptions.ts";
+import type { PolicyMeta } from "../policy/compiled.ts";
 import { readExemptNetwork } from "../policy/exempt-network.ts";
 import { nameHash } from "../policy/lower-limits.ts";
 import { limitBody, operatorName, operatorSecurity, requireOperator, requireSameOrigin, SMALL_BODY_BYTES } from "./guards.ts";
@@ -37,7 +38,7 @@ const changed = changeSchema.extend({ exemption: exemptionSchema });
 const list = createRoute({
   method: "get",
   path: PATH,
-  summary: "Exemptions from limits that are in force, and those that ended in the last 30 days",
+  summary: "Exemptions from limits that are in force, and those that ended in the last 30 days: 1000 at most",
   security: operatorSecurity,
   middleware: [requireOperator] as const,
   responses: {
@@ -92,6 +93,7 @@ export const exemptions = createRouter()
   .openapi(make, async (c) => {
     const nowMs = c.get("nowMs");
     const { principal = "", authenticator = "", address, limit = "", untilMs, reason } = c.req.valid("json");
+    const who = await operatorName(c);
     if (untilMs <= nowMs || untilMs - nowMs > LONGEST_MS) return problem(c, 400, "request_invalid", [untilProblem]);
     const network = address === undefined ? null : readExemptNetwork(address);
     if (network?.ok === false) {
@@ -99,21 +101,12 @@ export const exemptions = createRouter()
       const said = [{ path: "json.address", expected, found: "(hidden)", message, line: null, code }];
       return code === "network_too_wide" ? problem(c, 422, code, said) : problem(c, 400, "request_invalid", said);
     }
-    const meta = await newestMeta(c.env.DB);
-    const isKnown = (list: readonly { name: string }[] | undefined, name: string) => list?.some((one) => one.name === name);
-    if (authenticator !== "" && !isKnown(meta?.authenticators, authenticator)) return problem(c, 422, "authenticator_unknown");
-    if (limit !== "" && !isKnown(meta?.limits, limit)) return problem(c, 422, "limit_unknown");
-    const exempted = await insertExemption(c.env.DB, {
-      authenticator,
-      subject: network?.value.text ?? principal,
-      network: network?.value.hex ?? "",
-      limit,
-      limitHash: limit === "" ? "" : nameHash(limit).toString(16).padStart(16, "0"),
-      untilMs,
-      reason,
-      who: await operatorName(c),
-      madeMs: nowMs,
-    });
+    const unknown = unknownName(await newestMeta(c.env.DB), authenticator, limit);
+    if (unknown !== null) return problem(c, 422, unknown);
+    const { text: subject, hex } = network?.value ?? { text: principal, hex: "" };
+    const limitHash = limit === "" ? "" : nameHash(limit).toString(16).padStart(16, "0");
+    const one = { authenticator, subject, network: hex, limit, limitHash, untilMs, reason, who, madeMs: nowMs };
+    const exempted = await insertExemption(c.env.DB, one);
     if (exempted.state === "full") return problem(c, 409, "exemptions_full");
     const pending = await tellRegions(c.env, exempted.generation);
     const answer = { exemption: shownExemption(exempted.row), generation: exempted.generation, pending };
@@ -125,6 +118,13 @@ export const exemptions = createRouter()
     if (generation === null) return problem(c, 404, "exemption_unknown");
     return c.json({ generation, pending: await tellRegions(c.env, generation) }, 200);
   });
+
+/** What the policy does not know; "" = none is named. */
+function unknownName(meta: PolicyMeta | null, authenticator: string, limit: string) {
+  const isIn = (list: readonly { name: string }[] = [], name: string) => name === "" || list.some((one) => one.name === name);
+  if (!isIn(meta?.authenticators, authenticator)) return "authenticator_unknown";
+  return isIn(meta?.limits, limit) ? null : "limit_unknown";
+}
 
 const untilProblem = {
   path: "json.untilMs",
