@@ -335,7 +335,17 @@ export const MAX_BLOCKS = 1024;
 export const BLOCK_BUCKETS = 2048; // a power of two
 export const REFUSED_KEYS = BLOCKS + BLOCK_BUCKETS * 16; // MAX_REFUSED_KEYS × REFUSED_KEY_SIZE
 export const MAX_REFUSED_KEYS = 256;
-export const REFUSED_KEY_SIZE = 384;
+export const REFUSED_KEY = 0; // u64, 0 = the place is free: a key stands near its low bits
+export const REFUSED_REFUSALS = 8; // u32 by the limit
+export const REFUSED_KNOCKS = 12; // u32 by the block
+export const REFUSED_LIMIT = 16; // i32 index
+export const REFUSED_AUTHENTICATOR = 20; // i32 index, -1 = none
+export const REFUSED_PRINCIPAL_LENGTH = 24; // u8
+export const REFUSED_ADDRESS_LENGTH = 25; // u8
+export const REFUSED_PRINCIPAL = 32; // UTF-8, cut at a character; of the first request of that key, as the address is
+export const REFUSED_PRINCIPAL_SIZE = 96;
+export const REFUSED_ADDRESS = 128; // text, 48
+export const REFUSED_KEY_SIZE = 192; // an odd number of cache lines
 
 // Exact counts per limit since the last report (wasm/core/limit-stats.ts).
 export const LIMIT_STATS = REFUSED_KEYS + MAX_REFUSED_KEYS * REFUSED_KEY_SIZE; // MAX_LIMIT_RECORDS × LIMIT_STATS_SIZE

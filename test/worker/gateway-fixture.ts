@@ -10,7 +10,7 @@ import { compile } from "../../worker/policy/compile.ts";
 import { parsePolicy } from "../../worker/policy/parse.ts";
 import { type SealedPolicy, sealImage } from "../../worker/policy/seal.ts";
 import type { Overlay } from "../../worker/region/overlay.ts";
-import type { Orders, Report } from "../../worker/region/report.ts";
+import type { BlockList, Orders, Report } from "../../worker/region/report.ts";
 
 export const key = btoa("k".repeat(32));
 export const secret = "a-device-secret-of-32-bytes-or-more";
@@ -46,6 +46,7 @@ export class FakeRegion implements RegionLink {
       seq: report.seq,
       policyVersion: this.sealed?.version ?? 0,
       overlayGeneration: this.overlays?.version ?? 0,
+      blocks: null,
       nextReportMs: 1,
       samplesPerStratum: 16,
     };
@@ -57,6 +58,9 @@ export class FakeRegion implements RegionLink {
   async overlay(after: number): Promise<Overlay | null> {
     if (this.away || this.overlays === null) throw new Error("away");
     return this.overlays.version > after ? this.overlays : null;
+  }
+  async blocks(_after: number): Promise<BlockList | null> {
+    return null;
   }
   async policyVersion(): Promise<number> {
     this.asked++;
@@ -82,7 +86,8 @@ export class Gateway {
   keyStore: KeyStore = async () => null;
   #pending: Promise<unknown>[] = [];
 
-  constructor(region: FakeRegion) {
+  /** @param id of the isolate, 16 hex digits */
+  constructor(region: FakeRegion, id = "0123456789abcdef") {
     this.region = region;
     const secret = crypto.getRandomValues(new Uint8Array(32));
     const engine = new Engine(core, {
@@ -91,7 +96,7 @@ export class Gateway {
       samples: 32,
       boot: (...given) => this.#faulty(bootCore(...given)),
     });
-    this.isolate = new Isolate(engine, key, "test", "0123456789abcdef", Date.now());
+    this.isolate = new Isolate(engine, key, "test", id, Date.now());
   }
 
   static async start(yaml: string): Promise<Gateway> {

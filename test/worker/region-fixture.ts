@@ -1,7 +1,14 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env as testEnv } from "cloudflare:workers";
 import type { RegionObject } from "../../worker/region/region-object.ts";
-import type { CallerIncrement, Orders, Report, RollupIncrement, SampledEvent } from "../../worker/region/report.ts";
+import type {
+  CallerIncrement,
+  Orders,
+  RefusalIncrement,
+  Report,
+  RollupIncrement,
+  SampledEvent,
+} from "../../worker/region/report.ts";
 
 /** The test Worker's bindings, and what a deployment sets beside them. */
 export const env: Env = {
@@ -68,6 +75,21 @@ export function caller(over: Partial<CallerIncrement> = {}): CallerIncrement {
   };
 }
 
+/** Of a key of the limit "api". */
+export function refusal(over: Partial<RefusalIncrement> = {}): RefusalIncrement {
+  return {
+    limit: "api",
+    window: 0,
+    key: "00000000000000aa",
+    authenticator: "device-tokens",
+    principal: "device-7",
+    address: "192.0.2.7",
+    refusals: 1,
+    knocks: 0,
+    ...over,
+  };
+}
+
 export const OPERATION = { service: "fleet", method: "GET", operation: "/fleet/{id}" };
 
 export const NOTHING_LOST = {
@@ -78,6 +100,8 @@ export const NOTHING_LOST = {
   unsampled: 0,
   callersUnlisted: 0,
   placesUnlisted: 0,
+  refusalsUnlisted: 0,
+  blocksUnkept: 0,
 };
 
 /** A well-formed report of `allowed` + `refused` requests. */
@@ -101,6 +125,8 @@ export function report(over: Partial<Report> & { allowed?: number; refused?: num
     traffic: [{ operation: 0, statuses: [0, allowed, 0, 0, 0, 0], bytesIn: 10, bytesOut: 20, latency: [[40, allowed]] }],
     samples: [sample({ region: fields.region ?? "local" })],
     callers: [],
+    refusals: [],
+    blocksGeneration: 0,
     counters: NOTHING_LOST,
     ...fields,
   };

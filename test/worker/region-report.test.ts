@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Report } from "../../worker/region/report.ts";
-import { caller, NOTHING_LOST, report, sample, TestRegion } from "./region-fixture.ts";
+import { caller, NOTHING_LOST, refusal, report, sample, TestRegion } from "./region-fixture.ts";
 
 it("takes a report once, however often it comes", async () => {
   const region = new TestRegion("once");
@@ -33,6 +33,9 @@ const withCaller = (over: object) => ({ ...good, callers: [{ ...caller(), ...ove
 const withSample = (over: object) => ({ ...good, samples: [{ ...sample({ region: "strict" }), ...over }] });
 const withTraffic = (over: object) => ({ ...good, traffic: [{ ...traffic, ...over }] });
 const withRollup = (over: object) => ({ ...good, rollups: [{ ...rollup, ...over }] });
+
+const hex = (n: number) => n.toString(16).padStart(16, "0");
+const withRefusal = (over: object) => ({ ...good, refusals: [refusal(over)] });
 
 const malformed: [string, unknown][] = [
   ["report_malformed", null],
@@ -92,6 +95,25 @@ const malformed: [string, unknown][] = [
   ["report_callers_invalid", withCaller({ operations: [[1, 1, 0]] })],
   ["report_callers_invalid", withCaller({ operations: [[0, -1, 0]] })],
   ["report_callers_invalid", withCaller({ operations: [[0, 3, 2]] })],
+  ["report_isolate_invalid", { ...good, blocksGeneration: -1 }],
+  ["report_counters_invalid", { ...good, counters: { ...good.counters, refusalsUnlisted: undefined } }],
+  ["report_refusals_invalid", { ...good, refusals: undefined }],
+  ["report_refusals_invalid", { ...good, refusals: [refusal(), refusal()] }],
+  [
+    "report_refusals_invalid",
+    { ...good, refusals: Array.from({ length: 257 }, (_, i) => refusal({ key: hex(i), refusals: 0 })) },
+  ],
+  ["report_refusals_invalid", withRefusal({ key: "0123456789ABCDEF" })],
+  ["report_refusals_invalid", withRefusal({ key: 7 })],
+  ["report_refusals_invalid", withRefusal({ limit: "l".repeat(129) })],
+  ["report_refusals_invalid", withRefusal({ window: 8 })],
+  ["report_refusals_invalid", withRefusal({ authenticator: null })],
+  ["report_refusals_invalid", withRefusal({ principal: "p".repeat(97) })],
+  ["report_refusals_invalid", withRefusal({ principal: { length: 1 } })],
+  ["report_refusals_invalid", withRefusal({ address: "a".repeat(65) })],
+  ["report_refusals_invalid", withRefusal({ refusals: 33 })],
+  ["report_refusals_invalid", withRefusal({ refusals: -1 })],
+  ["report_refusals_invalid", withRefusal({ knocks: 0.5 })],
   ["report_samples_invalid", { ...good, samples: null }],
   ["report_samples_invalid", withSample({ id: "aa" })],
   ["report_samples_invalid", withSample({ region: "elsewhere" })],
@@ -118,6 +140,7 @@ it("takes the report that the malformed ones were made from", async () => {
   expect(await region.report(good)).not.toHaveProperty("refused");
   expect(await region.report(withRollup({}) as Report)).not.toHaveProperty("refused");
   expect(await region.report(withCaller({}) as Report)).not.toHaveProperty("refused");
+  expect(await region.report(withRefusal({ principal: "\u0000<b>", refusals: 32 }))).not.toHaveProperty("refused");
 });
 
 it("asks isolates to report less often when there are many", async () => {

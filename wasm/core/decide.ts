@@ -13,6 +13,7 @@ import { limitKeysReset } from "./limit-key";
 import { limitsTake, shadowLimit, verificationTake } from "./limits";
 import { overlayBoot } from "./overlay";
 import { path_normalize, pathChanged } from "./path";
+import { blockLimit } from "./penalties";
 import { rolesSuffice } from "./roles";
 import { routeMatch, routeOperation, routeService, routeUndocumented } from "./route";
 import { sampleOffer, sampleRecord, samplesBoot, sampleSettle, sampleTicket } from "./samples";
@@ -123,9 +124,9 @@ function judge(nowMs: f64): i32 {
   return abi.REASON_OPERATION_UNKNOWN;
 }
 
-/** REASON_NONE or REASON_RATE_LIMITED, with `shadow` when only a limit in shadow mode would have refused. */
+/** REASON_NONE, REASON_BLOCKED or REASON_RATE_LIMITED, with `shadow` when only a limit in shadow mode would have refused. */
 function limitsHold(nowUs: u64, addressOnly: bool): i32 {
-  if (!limitsTake(limitTable, routeOperation, nowUs, addressOnly)) return abi.REASON_RATE_LIMITED;
+  if (!limitsTake(limitTable, routeOperation, nowUs, addressOnly)) return blockLimit < 0 ? abi.REASON_RATE_LIMITED : abi.REASON_BLOCKED;
   shadow = shadowLimit >= 0;
   return shadow ? abi.REASON_RATE_LIMITED : abi.REASON_NONE;
 }

@@ -23,7 +23,7 @@ export function eventFill(record: usize, nowMs: f64, stratum: i32, verdict: i32,
   store<u32>(record + abi.EVENT_COLO, load<u32>(abi.REQUEST_COLO));
   memory.fill(record + abi.EVENT_LATENCY_MS, 0, 24); // latency, bytes in, bytes out
   // The verdict names the tightest limit for the answer's headers; the event names one only where it refused.
-  store<i32>(record + abi.EVENT_LIMIT, reason == abi.REASON_RATE_LIMITED ? load<i32>(abi.VERDICT_LIMIT) : -1);
+  store<i32>(record + abi.EVENT_LIMIT, reason == abi.REASON_RATE_LIMITED || reason == abi.REASON_BLOCKED ? load<i32>(abi.VERDICT_LIMIT) : -1);
   fillTexts(record);
 }
 

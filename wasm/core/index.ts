@@ -12,6 +12,7 @@ export { compact_verify, token_verify } from "./jwt";
 export { key_evictions, key_learn, key_refuse } from "./key-facts";
 export { overlay_load } from "./overlay";
 export { path_normalize } from "./path";
+export { block_set, blocks_unkept, refusals_clear, refusals_count, refusals_unlisted } from "./penalties";
 export { proof_remember, proof_verify } from "./proof";
 export { proofs_unkept } from "./proof-replays";
 export { route_match } from "./route";

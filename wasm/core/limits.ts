@@ -5,6 +5,7 @@ import { exempt } from "./exemptions";
 import { gcra_take, gcraArrival, gcraCharge, gcraClock, gcraFind } from "./gcra";
 import { authenticators, limits, operations, refAt } from "./image";
 import { addressKey, limitKey } from "./limit-key";
+import { blockLimit, penaltyWait, refusalNote } from "./penalties";
 
 // What was found for each limit while checking, MAX_REQUEST_LIMITS times
 const FACT_LIMIT: usize = 0; // u32 index
@@ -39,6 +40,11 @@ export function limitsTake(table: usize, operation: i32, nowUs: u64, addressOnly
   const cost = <f64>load<u32>(record + abi.OPERATION_COST);
   const now = gcraClock(table, nowUs);
   const first = load<i32>(record + abi.OPERATION_LIMITS_FIRST);
+  const blockedMs = penaltyWait(first, count, operation, addressOnly, <f64>now / 1000);
+  if (blockedMs > 0) {
+    writeState(blockLimit, 0, blockedMs, blockedMs);
+    return false;
+  }
   let end = facts;
   let admitted = true;
   for (let i = 0; i < count; i++) {
@@ -98,6 +104,7 @@ function check(table: usize, fact: usize, limit: i32, operation: i32, cost: f64,
 }
 
 function refuse(limit: i32, fact: usize, waitUs: f64, now: u64): void {
+  if ((load<u32>(limitAt(limit) + abi.LIMIT_FLAGS) & abi.LIMIT_PENALTY) != 0) refusalNote(limit, load<u64>(fact + FACT_KEY));
   const waitMs = milliseconds(waitUs);
   if (waitMs > load<i32>(abi.VERDICT_RETRY_MS)) writeState(limit, 0, waitMs, milliseconds(<f64>(load<u64>(fact + FACT_ARRIVAL) - now)));
 }

@@ -31,6 +31,12 @@ export interface CoreExports {
   callers_unlisted(): number;
   places_unlisted(): number;
   callers_clear(): void;
+  /** Both of ms; 0 = there was no room. */
+  block_set(keyLow: number, keyHigh: number, untilMs: number, nowMs: number): number;
+  blocks_unkept(): number;
+  refusals_count(): number;
+  refusals_unlisted(): number;
+  refusals_clear(): void;
   token_remember(slot: number, authenticator: number, found: number, nowMs: number): number;
   proof_remember(found: number): void;
   proofs_unkept(): number;

@@ -1,4 +1,5 @@
 import * as abi from "../../wasm/abi.ts";
+import type { BlockList } from "../region/report.ts";
 import { bootCore, type CoreExports } from "./core.ts";
 import { type KeyFacts, writeKeyFacts } from "./key-facts.ts";
 import { loadNames } from "./names.ts";
@@ -38,6 +39,7 @@ export class Engine {
   #samples: number;
   faults = 0;
   lostRequests = 0;
+  #blocks = 0;
 
   constructor(module: WebAssembly.Module, options: EngineOptions) {
     this.#module = module;
@@ -80,6 +82,25 @@ export class Engine {
     if (code !== abi.LOAD_OK) return { ok: false, code: loadNames[code] ?? "image_bad_value" };
     this.#overlay = overlay;
     return { ok: true };
+  }
+
+  /** Generation of the region's blocks that are in force; 0 = none are, as after a replacement. */
+  get blocksGeneration(): number {
+    return this.#blocks;
+  }
+
+  /** Puts in force what the region changed in its penalty box, counted from `nowMs` on; an older list than the last changes nothing. */
+  putBlocks({ generation, changes }: BlockList, nowMs: number): void {
+    if (generation <= this.#blocks) return;
+    try {
+      for (const { key, leftMs } of changes) {
+        const [high, low] = [Number.parseInt(key.slice(0, 8), 16), Number.parseInt(key.slice(8), 16)];
+        this.#core.block_set(low, high, nowMs + leftMs, nowMs);
+      }
+      this.#blocks = generation;
+    } catch {
+      this.#replace();
+    }
   }
 
   /** VERDICT_* of the request that was written, or FAULT. */
@@ -164,6 +185,7 @@ export class Engine {
   #start(): void {
     const { secret, cells, samples, boot = bootCore } = this.#options;
     this.#core = boot(this.#module, secret, cells, samples);
+    this.#blocks = 0;
     this.#request = new RequestRecord(this.#core.memory);
     this.#verdict = new VerdictRecord(this.#core.memory);
   }

@@ -1,10 +1,18 @@
 import * as abi from "../../wasm/abi.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
-import type { CallerIncrement, OperationName, RollupIncrement, SampledEvent, TrafficIncrement } from "../region/report.ts";
+import type {
+  CallerIncrement,
+  OperationName,
+  RefusalIncrement,
+  RollupIncrement,
+  SampledEvent,
+  TrafficIncrement,
+} from "../region/report.ts";
 import type { Engine } from "./engine.ts";
 import { readEvent } from "./event-record.ts";
 import { reasonNames, verdictNames } from "./names.ts";
 import { takeCallers } from "./take-callers.ts";
+import { takeRefusals } from "./take-refusals.ts";
 
 export interface Counts {
   requests: number;
@@ -15,6 +23,7 @@ export interface Counts {
   callers: CallerIncrement[];
   /** Requests of callers that the core had listed and the report had no room for. */
   callersUnlisted: number;
+  refusals: RefusalIncrement[];
 }
 
 /**
@@ -25,7 +34,8 @@ export interface Counts {
  */
 export function takeCounts(engine: Engine, meta: PolicyMeta, region: string, nowMs: number): Counts {
   const { core } = engine;
-  const counts: Counts = { requests: 0, operations: [], rollups: [], traffic: [], samples: [], callers: [], callersUnlisted: 0 };
+  const lists = { operations: [], rollups: [], traffic: [], samples: [], callers: [] };
+  const counts: Counts = { requests: 0, ...lists, callersUnlisted: 0, refusals: takeRefusals(core, meta) };
   const dirty = new Uint32Array(core.memory.buffer, abi.DIRTY, core.dirty_count());
   for (const operation of dirty) readOperation(core.memory, operation, meta, counts);
   const callers = takeCallers(core, meta, dirty);

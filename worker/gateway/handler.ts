@@ -141,7 +141,7 @@ function judgedHeaders({ credentialHeaders, takesProofs }: PolicyMeta): readonly
 function refuseDecided(request: Request, context: GatewayContext, decision: Decision, record: VerdictRecord): Response {
   const { reason, requestId, service, meta, operation, nonce } = decision;
   const limit =
-    reason === abi.REASON_RATE_LIMITED
+    reason === abi.REASON_RATE_LIMITED || reason === abi.REASON_BLOCKED
       ? limitOf(record, meta)
       : reason === abi.REASON_VERIFICATION_LIMITED
         ? verificationLimitOf(record, meta)

@@ -2,7 +2,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { CompiledPolicy, PolicyMeta } from "../policy/compiled.ts";
 import { openImage, type SealedPolicy } from "../policy/seal.ts";
 import type { Overlay } from "../region/overlay.ts";
-import type { Orders } from "../region/report.ts";
+import type { BlockList, Orders } from "../region/report.ts";
 import { KeyLookups } from "./key-lookups.ts";
 import { Reporter, type Send } from "./reporter.ts";
 import { type PolicyKeys, Verifier, workerIo } from "./verifier.ts";
@@ -28,6 +28,8 @@ export interface RegionLink {
   policyVersion(): Promise<number>;
   /** Revocations and grants, null when those of generation `after` are the newest. Throws when they are not known. */
   overlay(after: number): Promise<Overlay | null>;
+  /** What has changed in the penalty box since generation `after`, null = nothing. */
+  blocks(after: number): Promise<BlockList | null>;
 }
 
 /** What one isolate keeps between requests: the core, the policy in force, and the reports under way. */
@@ -103,6 +105,7 @@ export class Isolate {
 
   async #obey(orders: Orders, region: RegionLink, nowMs: number): Promise<void> {
     this.engine.resizeSample(orders.samplesPerStratum);
+    if (orders.blocks !== null) this.engine.putBlocks(orders.blocks, nowMs);
     if (orders.overlayGeneration > this.#overlayGeneration) await this.#tryOverlay(region);
     if (orders.policyVersion > (this.#meta?.version ?? 0)) await this.#fetchPolicy(region, nowMs);
     if (orders.overlayGeneration <= this.#overlayGeneration) this.#confirm(nowMs);
@@ -116,7 +119,7 @@ export class Isolate {
   /** False when the region did not say what is newest. */
   async #refresh(link: RegionLink, nowMs: number): Promise<boolean> {
     try {
-      const [version] = await Promise.all([link.policyVersion(), this.#fetchOverlay(link)]);
+      const [version] = await Promise.all([link.policyVersion(), this.#fetchOverlay(link), this.#fetchBlocks(link, nowMs)]);
       if (version > (this.#meta?.version ?? 0)) await this.#fetchPolicy(link, nowMs);
       return true;
     } catch (error) {
@@ -141,6 +144,13 @@ export class Isolate {
     const loaded = this.engine.loadOverlay(overlay.bytes);
     if (!loaded.ok) throw new Error(`revocations ${overlay.version} were refused by the core: ${loaded.code}`);
     this.#overlayGeneration = overlay.version;
+  }
+
+  /** Who was let out during a silence is not refused by the request that ends it. A new isolate gets blocks with its first orders. */
+  async #fetchBlocks(link: RegionLink, nowMs: number): Promise<void> {
+    if (this.engine.blocksGeneration === 0) return;
+    const blocks = await link.blocks(this.engine.blocksGeneration);
+    if (blocks !== null) this.engine.putBlocks(blocks, nowMs);
   }
 
   async #fetchPolicy(link: RegionLink, nowMs: number): Promise<void> {

@@ -25,6 +25,8 @@ export class Reporter {
   #unsampledTold = 0;
   #callersUnlistedTold = 0;
   #placesUnlistedTold = 0;
+  #refusalsUnlistedTold = 0;
+  #blocksUnkeptTold = 0;
   #reportsDropped = 0;
   #requestsDropped = 0;
   intervalMs = FIRST_INTERVAL_MS;
@@ -52,6 +54,8 @@ export class Reporter {
       unsampled: Math.max(0, engine.core.unsampled_count() - this.#unsampledTold),
       callersUnlisted: callersUnlisted + Math.max(0, engine.core.callers_unlisted() - this.#callersUnlistedTold),
       placesUnlisted: Math.max(0, engine.core.places_unlisted() - this.#placesUnlistedTold),
+      refusalsUnlisted: Math.max(0, engine.core.refusals_unlisted() - this.#refusalsUnlistedTold),
+      blocksUnkept: Math.max(0, engine.core.blocks_unkept() - this.#blocksUnkeptTold),
     };
     const silent = counts.requests === 0 && counts.traffic.length === 0 && counts.samples.length === 0;
     if (silent && counters.requestsDropped === 0 && counters.coreFaults === 0) return;
@@ -60,6 +64,8 @@ export class Reporter {
     this.#unsampledTold = engine.core.unsampled_count();
     this.#callersUnlistedTold = engine.core.callers_unlisted();
     this.#placesUnlistedTold = engine.core.places_unlisted();
+    this.#refusalsUnlistedTold = engine.core.refusals_unlisted();
+    this.#blocksUnkeptTold = engine.core.blocks_unkept();
     this.#reportsDropped = 0;
     this.#requestsDropped = 0;
     const span = { fromMs: this.#sinceMs, toMs: nowMs };
@@ -73,6 +79,7 @@ export class Reporter {
       policyVersion: meta.version,
       ...span,
       ...counts,
+      blocksGeneration: engine.blocksGeneration,
       counters,
     });
   }

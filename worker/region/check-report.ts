@@ -1,6 +1,7 @@
 import { LATENCY_BUCKETS, MAX_OPERATIONS, MAX_SAMPLES, REASON_COUNT, STRATA, VERDICT_COUNT } from "../../wasm/abi.ts";
 import { kindNames, reasonNames, verdictNames } from "../engine/names.ts";
 import { checkCallers } from "./check-callers.ts";
+import { checkRefusals } from "./check-refusals.ts";
 import { REPORT_VERSION } from "./report.ts";
 
 /** Why a report was refused. Stable: isolates count them, the documentation lists them. */
@@ -16,6 +17,7 @@ export type ReportRefusal =
   | "report_traffic_invalid"
   | "report_samples_invalid"
   | "report_callers_invalid"
+  | "report_refusals_invalid"
   | "report_counters_invalid"
   | "report_too_large";
 
@@ -49,6 +51,7 @@ export function checkReport(value: unknown, region: string): ReportRefusal | nul
   if (value.region !== region) return "report_region_mismatch";
   if (typeof value.isolate !== "string" || !HEX_16.test(value.isolate)) return "report_isolate_invalid";
   if (!isCount(value.seq) || value.seq < 1 || !isCount(value.policyVersion)) return "report_isolate_invalid";
+  if (!isCount(value.blocksGeneration, Number.MAX_SAFE_INTEGER)) return "report_isolate_invalid";
   if (
     !isCount(value.fromMs, Number.MAX_SAFE_INTEGER) ||
     !isCount(value.toMs, Number.MAX_SAFE_INTEGER) ||
@@ -57,7 +60,10 @@ export function checkReport(value: unknown, region: string): ReportRefusal | nul
     return "report_time_invalid";
   if (!isList(value.operations, MAX_OPERATIONS, isOperation)) return "report_operations_invalid";
   return (
-    checkCounts(value, value.operations.length) ?? checkSamples(value, region) ?? checkCallers(value, value.operations.length)
+    checkCounts(value, value.operations.length) ??
+    checkSamples(value, region) ??
+    checkCallers(value, value.operations.length) ??
+    checkRefusals(value)
   );
 }
 
@@ -70,6 +76,7 @@ function checkCounts(value: Fields, operations: number): ReportRefusal | null {
   const names = [
     ...["coreFaults", "reportsDropped", "requestsDropped", "limitEvictions", "unsampled"],
     ...["callersUnlisted", "placesUnlisted"],
+    ...["refusalsUnlisted", "blocksUnkept"],
   ];
   return isFields(counters) && names.every((name) => isCount(counters[name])) ? null : "report_counters_invalid";
 }

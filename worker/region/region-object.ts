@@ -8,11 +8,13 @@ import { acceptLive, broadcast, LiveFeed } from "./live.ts";
 import { NewestCache } from "./newest-cache.ts";
 import { reportIntervalMs, SampleSize } from "./orders.ts";
 import { type Overlay, OverlayShelf, readOverlayBytes } from "./overlay.ts";
+import { PenaltyBox, type PenaltyCounters, type Release, type ShownEntry } from "./penalty-box.ts";
+import { PenaltyShelf } from "./penalty-shelf.ts";
 import type { PendingRows } from "./pending.ts";
 import { eventAllowance } from "./plan-batch.ts";
 import { PolicyShelf } from "./policy-shelf.ts";
 import type { PulseStep } from "./pulse.ts";
-import { type Orders, REPORT_VERSION, type Report } from "./report.ts";
+import { type BlockList, type Orders, REPORT_VERSION, type Report } from "./report.ts";
 
 const D1_TIMEOUT_MS = 10_000;
 /** Ticks and batches come at most this often. */
@@ -33,6 +35,11 @@ export interface RegionHealth extends Accounts {
   /** Requests of authenticated callers that are in none of their rows, and places left out; with those that are, all of them. */
   callersUnlisted: number;
   placesUnlisted: number;
+}
+
+export interface RegionPenalties {
+  entries: ShownEntry[];
+  counters: PenaltyCounters;
 }
 
 export interface SnapshotQuery {
@@ -65,6 +72,7 @@ export class RegionObject extends DurableObject<Env> {
   readonly #shelf: PolicyShelf;
   readonly #overlays = new NewestCache<Overlay>(readOverlayBytes);
   readonly #overlayShelf: OverlayShelf;
+  readonly #penalties: PenaltyBox;
   readonly #feed = new LiveFeed();
   readonly #sampleSize = new SampleSize();
   #alarmAtMs: number | null = null;
@@ -79,6 +87,8 @@ export class RegionObject extends DurableObject<Env> {
     const journal = new Journal(context.storage);
     this.ledger = new Ledger(this.#region, journal, incarnation, DEFAULT_ROWS_PER_DAY, this.#regions, this.now());
     this.#flusher = new Flusher(this.ledger);
+    const penaltyShelf = new PenaltyShelf(context.storage.sql);
+    this.#penalties = new PenaltyBox(penaltyShelf, penaltyShelf.read());
     this.#shelf = new PolicyShelf(context.storage.sql);
     const policy = this.#shelf.read();
     if (policy) this.#adopt(policy);
@@ -94,10 +104,11 @@ export class RegionObject extends DurableObject<Env> {
     const accepted = this.ledger.accept(report, nowMs);
     if (accepted.state === "taken") {
       this.#feed.add(report.samples, report.requests);
+      this.#penalties.take(report, nowMs);
       this.#wake(nowMs);
     }
-    const orders = this.#orders(accepted.state === "refused" ? 0 : report.seq);
-    return accepted.state === "refused" ? { ...orders, refused: accepted.code } : orders;
+    if (accepted.state === "refused") return { ...this.#orders(0, null), refused: accepted.code };
+    return this.#orders(report.seq, this.#penalties.changes(report.blocksGeneration, nowMs));
   }
 
   /** The newest policy, encrypted as it is stored; while D1 is away the newest that this object has seen. */
@@ -136,6 +147,20 @@ export class RegionObject extends DurableObject<Env> {
   async overlayChanged(generation: number): Promise<void> {
     this.#overlays.learn(generation);
     await this.#checkOverlay();
+  }
+
+  /** What has changed in the penalty box since generation `after`; null = nothing. */
+  async blocks(after: number): Promise<BlockList | null> {
+    return this.#penalties.changes(after, this.now());
+  }
+
+  async penalties(): Promise<RegionPenalties> {
+    return { entries: this.#penalties.list(this.now()), counters: { ...this.#penalties.counters } };
+  }
+
+  /** Lets out whom `release` names, and answers who that was. Isolates hear of it with their next orders. */
+  async release(release: Release, who: string): Promise<ShownEntry[]> {
+    return this.#penalties.release(release, who, this.now());
   }
 
   async health(): Promise<RegionHealth> {
@@ -190,8 +215,9 @@ export class RegionObject extends DurableObject<Env> {
   }
 
   #adopt(policy: SealedRow): void {
-    const { telemetry } = JSON.parse(policy.meta) as Pick<PolicyMeta, "telemetry">;
+    const { telemetry, limits } = JSON.parse(policy.meta) as Pick<PolicyMeta, "telemetry" | "limits">;
     this.ledger.budget.change(telemetry.rowsPerDay, this.#regions);
+    this.#penalties.change(limits, `policy ${policy.version}`, this.now());
     this.#policies.restore(policy);
     this.#shelf.put(policy);
   }
@@ -205,12 +231,13 @@ export class RegionObject extends DurableObject<Env> {
     }
   }
 
-  #orders(seq: number): Orders {
+  #orders(seq: number, blocks: BlockList | null): Orders {
     return {
       v: REPORT_VERSION,
       seq,
       policyVersion: this.#policies.version,
       overlayGeneration: this.#overlays.version,
+      blocks,
       nextReportMs: reportIntervalMs(this.ledger.activeIsolates),
       samplesPerStratum: this.#sampleSize.perStratum,
     };

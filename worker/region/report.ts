@@ -20,6 +20,10 @@ export interface Report {
   samples: SampledEvent[];
   /** Every authenticated caller, each once. */
   callers: CallerIncrement[];
+  /** What limits with a penalty refused, by key; each key once. */
+  refusals: RefusalIncrement[];
+  /** Generation of the region's blocks that the isolate has in force; 0 = it has none. */
+  blocksGeneration: number;
   /** Counts of what went wrong or did not fit since the last report. */
   counters: ReportCounters;
 }
@@ -34,6 +38,10 @@ export interface ReportCounters {
   callersUnlisted: number;
   /** Requests whose place is not in their caller's `places`. */
   placesUnlisted: number;
+  /** Refusals by limits with a penalty that are not in `refusals`. */
+  refusalsUnlisted: number;
+  /** Blocks that the isolate had no room for. */
+  blocksUnkept: number;
 }
 
 export interface OperationName {
@@ -95,6 +103,23 @@ export interface CallerIncrement {
   operations: [number, number, number][];
 }
 
+/** A key that a limit with a penalty refused, and who came with it first. */
+export interface RefusalIncrement {
+  limit: string;
+  /** Which of the limit's windows. */
+  window: number;
+  /** 16 hex digits: its hash under the deployment's seed. */
+  key: string;
+  /** "" = none. */
+  authenticator: string;
+  /** Cut at 96 bytes; "" = nobody is named. */
+  principal: string;
+  address: string;
+  refusals: number;
+  /** Requests that came while it was blocked. */
+  knocks: number;
+}
+
 export interface SampledEvent {
   /** Event id = the answer's X-Request-Id, 16 hex digits. */
   id: string;
@@ -135,10 +160,24 @@ export interface Orders {
   policyVersion: number;
   /** Newest revocations and grants; fetch them when it is not the one in force. 0 = there are none. */
   overlayGeneration: number;
+  /** What has changed in the penalty box since the generation that the report names; null = nothing. */
+  blocks: BlockList | null;
   /** Wait so long before the next report. */
   nextReportMs: number;
   /** k of each stratum for the next report. */
   samplesPerStratum: number;
   /** Set when the report was malformed and nothing of it was taken: a stable code. Sending it again cannot help. */
   refused?: string;
+}
+
+/** Changes up to a generation: all of those in force for who has none. */
+export interface BlockList {
+  generation: number;
+  changes: BlockChange[];
+}
+
+export interface BlockChange {
+  key: string;
+  /** How much longer it is blocked, so that clocks need not agree; 0 = it is let out. */
+  leftMs: number;
 }

@@ -10,6 +10,7 @@ import { createHealth } from "./health.ts";
 import { leastPrivilege } from "./least-privilege.ts";
 import { live } from "./live.ts";
 import { overview } from "./overview.ts";
+import { penalties } from "./penalties.ts";
 import { policies } from "./policies.ts";
 import { principal } from "./principal.ts";
 import { principals } from "./principals.ts";
@@ -39,6 +40,7 @@ export function createSoc(now: () => number) {
     .route("/", principal)
     .route("/", leastPrivilege)
     .route("/", devices)
+    .route("/", penalties)
     .route("/", apiKeys)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });

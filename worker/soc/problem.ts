@@ -27,6 +27,7 @@ const titles = {
   not_found: "There is nothing at this address",
   origin_mismatch: "The request comes from another site",
   overview_busy: "The regions wrote faster than the overview could read; ask again",
+  penalty_unknown: "Nobody of that key or name is blocked under that limit",
   policy_invalid: "The policy has problems",
   policy_missing: "No policy was published yet",
   policy_contended: "Other policies were published at the same time; try again",
