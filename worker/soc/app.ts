@@ -7,6 +7,7 @@ import { events } from "./events.ts";
 import { grants } from "./grants.ts";
 import { createHealth } from "./health.ts";
 import { leastPrivilege } from "./least-privilege.ts";
+import { limitSuggestions } from "./limit-suggestions.ts";
 import { live } from "./live.ts";
 import { overview } from "./overview.ts";
 import { policies } from "./policies.ts";
@@ -38,6 +39,7 @@ export function createSoc(now: () => number) {
     .route("/", leastPrivilege)
     .route("/", devices)
     .route("/", apiKeys)
+    .route("/", limitSuggestions)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });

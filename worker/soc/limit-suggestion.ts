@@ -25,6 +25,7 @@ export const defaults: Thresholds = { minDays: 7, minCallers: 5 };
 const MARGIN = 1.25;
 const MINUTE_S = 60;
 const BURST_S = 10;
+const TENS = MINUTE_S / BURST_S;
 /** A report spans so much at most (worker/region/orders.ts), and its requests all count at the last one's moment. */
 const SMEAR_S = 5;
 /** What a policy can say (worker/policy/quantity.ts, schema.ts). */
@@ -96,17 +97,23 @@ export function admitsSurely({ count, burst }: SuggestedLimit, peak: Pick<Peers,
 
 /**
  * How much more than `rate` a minute allows can come in any stretch of time: an arrival curve (Cruz 1991) from what one minute and ten
- * seconds held at most. A stretch of L seconds touches ⌊(L + smear) ÷ 10⌋ + 2 tens of seconds, and as it grows the need rises only
- * where it touches one more.
+ * seconds held at most. A stretch reaches back over the last i tens of seconds of a minute, over whole ones, and over the first j tens
+ * of another: it is longer than 10 × (i + j − 2) seconds then, less what reports smear.
  *
- * @param rate at least `minute`: then nothing beyond two minutes needs more
+ * @param rate at least `minute`: then a second whole minute needs nothing more
  */
 export function burstNeeded(minute: number, burst: number, rate: number): number {
   let most = 0;
-  for (let seconds = 0; seconds <= 2 * MINUTE_S; seconds += seconds === 0 ? BURST_S - SMEAR_S : BURST_S) {
-    const touched = (of: number) => Math.floor((seconds + SMEAR_S) / of) + 2;
-    const come = Math.min(touched(BURST_S) * burst, touched(MINUTE_S) * minute);
-    most = Math.max(most, come - (rate * seconds) / MINUTE_S);
+  for (let before = 1; before <= TENS; before++) {
+    for (let after = 1; after <= TENS; after++) {
+      const ends = Math.min(minute, before * burst) + Math.min(minute, after * burst);
+      const seconds = BURST_S * (before + after - 2) - SMEAR_S;
+      most = Math.max(
+        most,
+        ends - (rate * Math.max(0, seconds)) / MINUTE_S,
+        ends + minute - (rate * (seconds + MINUTE_S)) / MINUTE_S,
+      );
+    }
   }
   return most;
 }
