@@ -12,6 +12,7 @@ const commands = {
   revoke: { module: "./revoke.ts", summary: "refuse a token, a principal, an API key or an issuer's tokens, in every region" },
   grant: { module: "./grant.ts", summary: "give a principal scopes for a time" },
   device: { module: "./device/command.ts", summary: "register, quarantine and retire devices of a running gateway" },
+  limits: { module: "./limits/command.ts", summary: "suggest limits from what callers do, and write them into a policy file" },
   schema: { module: "./policy-schema.ts", summary: "write the policy's JSON Schema" },
 };
 
