@@ -1,9 +1,13 @@
 import { adminHelp } from "../admin-api.ts";
+import * as apply from "./apply.ts";
 import { blocked, release } from "./blocked.ts";
 import { endExemption, exempt, exemptions } from "./exempt.ts";
+import * as suggest from "./suggest.ts";
 
 /** Each has a `help`, and `run(args)`, which resolves to the exit code. */
 const subcommands: Readonly<Record<string, { help: string; run(args: readonly string[]): Promise<number> }>> = {
+  suggest,
+  apply,
   exempt,
   exemptions,
   "end-exemption": endExemption,

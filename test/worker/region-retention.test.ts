@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from "vitest";
 import { addEvents } from "../../worker/db/events.ts";
 import { addLatency } from "../../worker/db/latency.ts";
+import { addPeaks } from "../../worker/db/peaks.ts";
 import { insertPolicy } from "../../worker/db/policies.ts";
 import { addCallers } from "../../worker/db/principals.ts";
 import { addRollups } from "../../worker/db/rollups.ts";
@@ -15,7 +16,9 @@ const callerTables = ["principals", "principal_operations", "principal_places"];
 
 beforeEach(async () => {
   await env.DB.batch(
-    [...tables, ...callerTables, "sessions", "sign_in_links", "policies"].map((table) => env.DB.prepare(`DELETE FROM ${table}`)),
+    [...tables, ...callerTables, "principal_peaks", "sessions", "sign_in_links", "policies"].map((table) =>
+      env.DB.prepare(`DELETE FROM ${table}`),
+    ),
   );
 });
 
@@ -120,4 +123,17 @@ it("forgets callers that were not seen for 400 days, with their rows, within wha
   const { rowsWritten, complete } = await retain(env, NOON_MS);
   expect(complete).toBe(false);
   expect(rowsWritten).toBeLessThanOrEqual(12);
+});
+
+it("keeps peaks for 40 days: a whole month and more", async () => {
+  const today = Math.floor(NOON_MS / DAY_MS);
+  const peak = { region: "r", authenticator: "a", principal: "p", ...OPERATION, minute: 1, burst: 1, asked: 1 };
+  await env.DB.batch(
+    addPeaks(
+      env.DB,
+      [41, 40, 31, 0].map((ago) => ({ ...peak, day: today - ago })),
+    ),
+  );
+  expect(await retain(env, NOON_MS)).toEqual({ rowsWritten: 1, complete: true });
+  expect(await countOf(`SELECT MIN(day) AS n FROM principal_peaks`)).toBe(today - 40);
 });

@@ -234,6 +234,7 @@ describe("the API's description", () => {
       'get /_picket/api/v1/grants 200,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/least-privilege 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/least-privilege.csv 200,400,401 [{"admin":[]},{"session":[]}]',
+      'get /_picket/api/v1/limits/suggestions 200,400,401 [{"admin":[]},{"session":[]}]',
       'get /_picket/api/v1/live 101,401,403,404,426,503 [{"session":[]}]',
       'get /_picket/api/v1/overview 200,400,401,503 [{"session":[]}]',
       'get /_picket/api/v1/penalties 200,400,401 [{"admin":[]},{"session":[]}]',

@@ -10,6 +10,8 @@ export interface RegionRow {
   /** Requests of authenticated callers that are in no row of principal_operations, and places in none of principal_places. */
   callersUnlisted: number;
   placesUnlisted: number;
+  /** … and in none of principal_peaks. */
+  peaksUnlisted: number;
 }
 
 /** A batch's head: `stored` are the requests of this batch alone, the rest are totals of the incarnation. */
@@ -24,13 +26,15 @@ export interface BatchHead extends RegionRow {}
 export function advanceRegion(db: D1Database, head: BatchHead): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO regions (region, incarnation, batch_seq, reported, stored, dropped, last_report_ms, callers_unlisted, places_unlisted)
-       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+      `INSERT INTO regions (region, incarnation, batch_seq, reported, stored, dropped, last_report_ms, callers_unlisted, places_unlisted,
+         peaks_unlisted)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
        ON CONFLICT (region, incarnation) DO UPDATE SET
          batch_seq = CASE WHEN batch_seq < excluded.batch_seq THEN excluded.batch_seq END,
          reported = excluded.reported, stored = stored + excluded.stored, dropped = excluded.dropped,
          last_report_ms = excluded.last_report_ms,
-         callers_unlisted = excluded.callers_unlisted, places_unlisted = excluded.places_unlisted`,
+         callers_unlisted = excluded.callers_unlisted, places_unlisted = excluded.places_unlisted,
+         peaks_unlisted = excluded.peaks_unlisted`,
     )
     .bind(
       head.region,
@@ -42,6 +46,7 @@ export function advanceRegion(db: D1Database, head: BatchHead): D1PreparedStatem
       head.lastReportMs,
       head.callersUnlisted,
       head.placesUnlisted,
+      head.peaksUnlisted,
     );
 }
 
@@ -56,6 +61,7 @@ export function selectBatchSeq(db: D1Database, region: string, incarnation: stri
 export function selectRegions(db: Pick<D1Database, "prepare">): D1PreparedStatement {
   return db.prepare(
     `SELECT region, incarnation, batch_seq AS "batchSeq", reported, stored, dropped, last_report_ms AS "lastReportMs",
-       callers_unlisted AS "callersUnlisted", places_unlisted AS "placesUnlisted" FROM regions`,
+       callers_unlisted AS "callersUnlisted", places_unlisted AS "placesUnlisted",
+       peaks_unlisted AS "peaksUnlisted" FROM regions`,
   );
 }

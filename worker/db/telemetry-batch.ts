@@ -2,6 +2,7 @@ import type { EventRow } from "./event-row.ts";
 import { addEvents } from "./events.ts";
 import { addLatency, type LatencyRow } from "./latency.ts";
 import { generationIn, selectOverlayGeneration } from "./overlay-generation.ts";
+import { addPeaks, type PeakRow } from "./peaks.ts";
 import { selectNewestVersion } from "./policies.ts";
 import { addCallers, type CallerRows } from "./principals.ts";
 import { advanceRegion, type BatchHead, selectBatchSeq } from "./regions.ts";
@@ -16,6 +17,7 @@ export interface TelemetryBatch {
   latency: LatencyRow[];
   events: EventRow[];
   callers: CallerRows;
+  peaks: PeakRow[];
 }
 
 export interface BatchOutcome {
@@ -29,8 +31,8 @@ export interface BatchOutcome {
 
 /** Rows that the batch writes: one for each, since no telemetry table has a second index, and one for the region. */
 export function batchRows(batch: TelemetryBatch): number {
-  const { rollups, traffic, latency, events, callers } = batch;
-  const tables = [rollups, traffic, latency, events, callers.principals, callers.operations, callers.places];
+  const { rollups, traffic, latency, events, callers, peaks } = batch;
+  const tables = [rollups, traffic, latency, events, callers.principals, callers.operations, callers.places, peaks];
   return tables.reduce((sum, rows) => sum + rows.length, 1);
 }
 
@@ -43,6 +45,7 @@ export async function writeBatch(db: D1Database, batch: TelemetryBatch): Promise
     ...addLatency(db, batch.latency),
     ...addEvents(db, batch.events),
     ...addCallers(db, batch.callers),
+    ...addPeaks(db, batch.peaks),
     selectNewestVersion(db),
     selectOverlayGeneration(db),
   ];

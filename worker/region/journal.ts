@@ -18,6 +18,8 @@ export interface Totals {
   /** Requests of authenticated callers that no row of theirs counts, and places left out. */
   callersUnlisted: number;
   placesUnlisted: number;
+  /** Requests that no peak counts. */
+  peaksUnlisted: number;
   budget: SavedBudget | null;
 }
 
@@ -130,18 +132,19 @@ export class Journal {
   }
 }
 
-const NO_CALLERS = { callersUnlisted: 0, placesUnlisted: 0 };
+const NO_CALLERS = { callersUnlisted: 0, placesUnlisted: 0, peaksUnlisted: 0 };
 
-/** What was journaled before callers were (report version 1) has none: it is still acknowledged, and must be read. */
+/** What was journaled before callers were (report version 1), or their peaks, has none: it is still acknowledged, and must be read. */
 function withCallers({ totals, carry, outbox, reports, ...rest }: Journaled): Journaled {
   return {
     ...rest,
     totals: totals && { ...NO_CALLERS, ...totals },
-    carry: carry && { ...carry, callers: carry.callers ?? [] },
+    carry: carry && { ...carry, callers: carry.callers ?? [], peaks: carry.peaks ?? [] },
     outbox: outbox && {
       ...outbox,
       head: { ...NO_CALLERS, ...outbox.head },
       callers: outbox.callers ?? { principals: [], operations: [], places: [] },
+      peaks: outbox.peaks ?? [],
     },
     reports: reports.map(({ receivedMs, report }) => ({
       receivedMs,

@@ -62,6 +62,7 @@ export class Ledger {
       lastReportMs: 0,
       callersUnlisted: 0,
       placesUnlisted: 0,
+      peaksUnlisted: 0,
       budget: null,
     };
     this.#committed = { ...this.#totals };
@@ -107,10 +108,10 @@ export class Ledger {
     return { state: "taken", counts };
   }
 
-  /** Requests of authenticated callers that no row of theirs counts, and places left out, since this incarnation began. */
-  get unlisted(): { callersUnlisted: number; placesUnlisted: number } {
-    const { callersUnlisted, placesUnlisted } = this.#totals;
-    return { callersUnlisted, placesUnlisted };
+  /** Requests of authenticated callers that no row of theirs counts, or no peak, and places left out, since this incarnation began. */
+  get unlisted(): Pick<Totals, "callersUnlisted" | "placesUnlisted" | "peaksUnlisted"> {
+    const { callersUnlisted, placesUnlisted, peaksUnlisted } = this.#totals;
+    return { callersUnlisted, placesUnlisted, peaksUnlisted };
   }
 
   accounts(): Accounts {
@@ -121,7 +122,7 @@ export class Ledger {
   /** When the next batch may be built, ms; null while there is nothing to write or one is on its way. */
   nextBatchMs(nowMs: number): number | null {
     if (this.#outbox) return null;
-    const dueMs = Math.min(this.#countsDueMs(nowMs), callersDueMs(this.pending.callers, this.budget, nowMs));
+    const dueMs = Math.min(this.#countsDueMs(nowMs), callersDueMs(this.pending, this.budget, nowMs));
     return Number.isFinite(dueMs) ? dueMs : null;
   }
 
@@ -152,9 +153,7 @@ export class Ledger {
       if (rows) this.#totals.lastBatchMs = nowMs;
       if (rows) return rows;
     }
-    return callersDueMs(this.pending.callers, this.budget, nowMs) <= nowMs
-      ? planCallersAlone(this.pending.callers, this.budget, nowMs)
-      : null;
+    return callersDueMs(this.pending, this.budget, nowMs) <= nowMs ? planCallersAlone(this.pending, this.budget, nowMs) : null;
   }
 
   /** D1 has the batch. */
@@ -193,6 +192,7 @@ export class Ledger {
     const unlisted = this.pending.merge(report, nowMs);
     this.#totals.callersUnlisted += report.counters.callersUnlisted + unlisted.callers;
     this.#totals.placesUnlisted += report.counters.placesUnlisted + unlisted.places;
+    this.#totals.peaksUnlisted += report.counters.callersUnlisted + unlisted.peaks;
     // What an isolate had to drop was reported nowhere else: it is accounted for here, as reported and as dropped.
     this.#totals.reported += report.requests + report.counters.requestsDropped;
     this.#totals.dropped += report.counters.requestsDropped;

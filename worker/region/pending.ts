@@ -4,6 +4,7 @@ import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";
 import { CallerTable, type Unlisted, type WaitingCaller } from "./caller-table.ts";
 import { KeyedRows } from "./keyed-rows.ts";
+import { PeakTable, type RunningPeak } from "./peak-table.ts";
 import type { OperationName, Report, SampledEvent } from "./report.ts";
 import { latencyKind, rollupKind, trafficKind } from "./row-kinds.ts";
 import { SampleUnion } from "./sample-union.ts";
@@ -24,6 +25,7 @@ export interface PendingRows {
 /** All that is to survive a restart. Readers of D1 are not told of callers, whose rows may be late by minutes. */
 export interface Carry extends PendingRows {
   callers: WaitingCaller[];
+  peaks: RunningPeak[];
 }
 
 /** What has been reported and not yet put into a batch. Every table is bounded; only detail can be lost here. */
@@ -33,19 +35,20 @@ export class Pending {
   readonly latency = new KeyedRows(latencyKind, MAX_LATENCY_ROWS);
   readonly samples = new SampleUnion(STRATA, MAX_SAMPLES);
   readonly callers = new CallerTable();
+  readonly peaks = new PeakTable();
 
   /** Requests in here: what the rollups sum up to. */
   get requests(): number {
     return this.rollups.rows().reduce((sum, row) => sum + row.requests, 0);
   }
 
-  /** Apart from callers. */
+  /** Apart from callers and their peaks. */
   get isEmpty(): boolean {
     return this.rollups.size + this.traffic.size + this.latency.size + this.samples.size === 0;
   }
 
   /** Answers what there was no room for. */
-  merge(report: Report, nowMs: number): Unlisted {
+  merge(report: Report, nowMs: number): Unlisted & { peaks: number } {
     const minute = Math.floor(Math.max(nowMs - OLDEST_MS, Math.min(report.toMs, nowMs)) / 60_000);
     const place = (operation: number) => ({ minute, region: report.region, ...(report.operations[operation] ?? UNKNOWN) });
     for (const { operation, verdict, reason, requests } of report.rollups) {
@@ -57,11 +60,12 @@ export class Pending {
       for (const [bucket, requests] of latency) this.latency.add({ ...at, bucket, requests });
     }
     for (const sample of report.samples) this.samples.offer(sample);
-    const unlisted = { callers: 0, places: 0 };
+    const unlisted = { callers: 0, places: 0, peaks: 0 };
     for (const caller of report.callers) {
       const { callers, places } = this.callers.add(caller, report.operations, nowMs);
       unlisted.callers += callers;
       unlisted.places += places;
+      unlisted.peaks += this.peaks.add(caller, report.operations, report.region, nowMs);
     }
     return unlisted;
   }
@@ -76,7 +80,7 @@ export class Pending {
   }
 
   carry(): Carry {
-    return { ...this.rows(), callers: this.callers.save() };
+    return { ...this.rows(), callers: this.callers.save(), peaks: this.peaks.save() };
   }
 
   restore(rows: Carry): void {
@@ -85,5 +89,6 @@ export class Pending {
     for (const row of rows.latency) this.latency.add(row);
     for (const sample of rows.samples) this.samples.offer(sample);
     this.callers.restore(rows.callers);
+    this.peaks.restore(rows.peaks);
   }
 }

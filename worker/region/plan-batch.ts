@@ -1,10 +1,11 @@
 import type { EventRow } from "../db/event-row.ts";
 import type { LatencyRow } from "../db/latency.ts";
+import type { PeakRow } from "../db/peaks.ts";
 import type { CallerRows } from "../db/principals.ts";
 import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";
 import type { Pending } from "./pending.ts";
-import { HEAD_ROWS, planCallers } from "./plan-callers.ts";
+import { HEAD_ROWS, planCallers, planPeaks } from "./plan-callers.ts";
 import type { RowBudget } from "./row-budget.ts";
 
 const FASTEST_MS = 1_000;
@@ -20,6 +21,7 @@ export interface BatchRows {
   latency: LatencyRow[];
   events: EventRow[];
   callers: CallerRows;
+  peaks: PeakRow[];
 }
 
 /**
@@ -43,6 +45,7 @@ export function planBatch(pending: Pending, budget: RowBudget, sinceLastMs: numb
   return {
     ...counts,
     latency: planLatency(pending, budget, nowMs),
+    peaks: planPeaks(pending.peaks, budget, nowMs),
     callers: planCallers(pending.callers, budget, nowMs),
     events: planEvents(pending, budget, sinceLastMs, nowMs),
   };

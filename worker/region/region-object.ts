@@ -35,6 +35,7 @@ export interface RegionHealth extends Accounts {
   /** Requests of authenticated callers that are in none of their rows, and places left out; with those that are, all of them. */
   callersUnlisted: number;
   placesUnlisted: number;
+  peaksUnlisted: number;
 }
 
 export interface RegionPenalties {

@@ -1,5 +1,6 @@
 import { deleteEndedApiKeys } from "../db/api-keys.ts";
 import { deleteExpiredOverlay, deleteExpiredSignIns, deleteExpiredTelemetry } from "../db/expiry.ts";
+import { deleteExpiredPeaks } from "../db/peaks.ts";
 import { selectNewestPolicy } from "../db/policies.ts";
 import { deleteExpiredCallers } from "../db/principals.ts";
 import type { PolicyMeta } from "../policy/compiled.ts";
@@ -9,6 +10,8 @@ const DEFAULT_RETAIN_DAYS = 14;
 const DEFAULT_ROWS_PER_DAY = 100_000;
 /** A caller unseen for so long is forgotten: more than a year, so that what calls once a year is still known. */
 const CALLER_DAYS = 400;
+/** Peaks of so many days are kept: more than any month has, so that what comes at a month's end is always among them. */
+const PEAK_DAYS = 40;
 /** Rows of one DELETE: far below what a D1 query may take. */
 const CHUNK_ROWS = 5_000;
 
@@ -40,8 +43,11 @@ export async function retain(env: Pick<Env, "DB">, nowMs: number): Promise<Retai
   const callersMs = nowMs - CALLER_DAYS * DAY_MS;
   const telemetry = await drain(env.DB, (chunk) => deleteExpiredTelemetry(env.DB, telemetryMs, chunk), most - rowsWritten);
   rowsWritten += telemetry.rowsWritten;
+  const peakDay = Math.floor(nowMs / DAY_MS) - PEAK_DAYS;
+  const peaks = await drain(env.DB, (chunk) => [deleteExpiredPeaks(env.DB, peakDay, chunk)], most - rowsWritten);
+  rowsWritten += peaks.rowsWritten;
   const callers = await drain(env.DB, (chunk) => deleteExpiredCallers(env.DB, callersMs, chunk), most - rowsWritten);
-  return { rowsWritten: rowsWritten + callers.rowsWritten, complete: telemetry.complete && callers.complete };
+  return { rowsWritten: rowsWritten + callers.rowsWritten, complete: telemetry.complete && peaks.complete && callers.complete };
 }
 
 /** Deletes chunk by chunk until nothing is left, or `most` rows are gone. */

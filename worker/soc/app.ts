@@ -8,6 +8,7 @@ import { exemptions } from "./exemptions.ts";
 import { grants } from "./grants.ts";
 import { createHealth } from "./health.ts";
 import { leastPrivilege } from "./least-privilege.ts";
+import { limitSuggestions } from "./limit-suggestions.ts";
 import { live } from "./live.ts";
 import { overview } from "./overview.ts";
 import { penalties } from "./penalties.ts";
@@ -42,6 +43,7 @@ export function createSoc(now: () => number) {
     .route("/", devices)
     .route("/", penalties)
     .route("/", apiKeys)
+    .route("/", limitSuggestions)
     .route("/", live);
   api.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: "picket_session" });
   api.openAPIRegistry.registerComponent("securitySchemes", "admin", { type: "http", scheme: "bearer" });
