@@ -13,7 +13,10 @@ const commands = {
   grant: { module: "./grant.ts", summary: "give a principal scopes for a time" },
   device: { module: "./device/command.ts", summary: "register, quarantine and retire devices of a running gateway" },
   export: { module: "./export/command.ts", summary: "write stored samples as NDJSON, CSV or OCSF" },
-  limits: { module: "./limits/command.ts", summary: "suggest and apply limits, exempt callers, list who is blocked and let them out" },
+  limits: {
+    module: "./limits/command.ts",
+    summary: "suggest and apply limits, exempt callers, list who is blocked and let them out",
+  },
   schema: { module: "./policy-schema.ts", summary: "write the policy's JSON Schema" },
 };
 

@@ -290,7 +290,20 @@ const kindCases: [string, Loose, string, string][] = [
 test.each(kindCases)("a bad limit: it %s", async (_, fields, code, at) => {
   const policy = plainPolicy();
   put(policy, "limits[0]", { ...of, ...fields });
-  await expectProblems(policy, [[code, `limits[0]${at}`]]);
+  const problems = await problemsOf(policy);
+  expect(problems.filter((problem) => problem.code !== "limit_unsupported")).toMatchObject([{ code, path: `limits[0]${at}` }]);
+});
+
+test.each([
+  ["requests in flight", { concurrent: 4 }, "concurrent"],
+  ["a quota", { quota: "5/day" }, "quota"],
+  ["a scope", { rate: "5/1m", scope: "region" }, "scope"],
+  ["bytes", { rate: "5MB/1m", counts: "bytes" }, "counts"],
+  ["the upstream's cost", { rate: "5/1m", counts: "upstream-cost" }, "counts"],
+])("a limit that the core cannot hold yet is refused, not ignored: %s", async (_, fields, at) => {
+  const policy = plainPolicy();
+  put(policy, "limits[0]", { ...of, ...fields });
+  await expectProblems(policy, [["limit_unsupported", `limits[0].${at}`]]);
 });
 
 test.each(cases)("a bad policy: %s", async (_, at, value, code, path = at) => {
@@ -299,10 +312,14 @@ test.each(cases)("a bad policy: %s", async (_, at, value, code, path = at) => {
   await expectProblems(policy, [[code, path]]);
 });
 
+async function problemsOf(policy: Loose) {
+  const parsed = await parsePolicy(JSON.stringify(policy, null, 2), nowMs);
+  return parsed.ok ? [] : parsed.problems;
+}
+
 /** Exactly these, each with a place, an expectation and what was found. */
 async function expectProblems(policy: Loose, expected: [code: string, path: string][]): Promise<void> {
-  const parsed = await parsePolicy(JSON.stringify(policy, null, 2), nowMs);
-  const problems = parsed.ok ? [] : parsed.problems;
+  const problems = await problemsOf(policy);
   expect(problems.map(({ code, path }) => [code, path])).toEqual(expected);
   for (const { line, column, message, expected: wanted, found } of problems) {
     expect(line).toBeGreaterThan(0);

@@ -123,38 +123,15 @@ test("each window of a limit is a record under the limit's name, and finds its c
   ]);
 });
 
-test("limits over regions, quotas, bytes and requests in flight say what is counted, and how", async () => {
+test("a penalty is a flag in the image, and its terms are told to the host", async () => {
   const policy = plainPolicy();
   put(policy, "limits", [
-    { name: "per-principal", by: "principal", rate: "1000/1s", scope: "global", firstContact: 3 },
-    { name: "per-device", by: "address", rate: "5/1m", scope: "region", strict: true },
-    { name: "plan", by: "claim:tenant", quota: "100000/month", timezone: "Europe/Berlin" },
-    { name: "traffic", by: "principal", rate: "10MB/1s", counts: "bytes" },
-    { name: "uploads", by: "principal", concurrent: 4, hold: "90s" },
-    { name: "guess", by: "principal", rate: "9/1s", penalty: { after: 3, block: "2m" } },
+    { name: "per-principal", by: "principal", rate: "9/1s", penalty: { after: 3, block: "2m" } },
+    { name: "per-device", by: "address", rate: "1/1s" },
   ]);
   const { image, meta } = await compiled(policy);
-  const { LIMIT_WIDE, LIMIT_STRICT, LIMIT_AWAY_REFUSES, LIMIT_PENALTY, LIMIT_BY_ADDRESS } = abi;
-  expect(
-    readImage(image).limits.map(({ flags, kind, counts, firstContact, holdS, burst }) => [
-      flags,
-      kind,
-      counts,
-      firstContact,
-      holdS,
-      burst,
-    ]),
-  ).toEqual([
-    [LIMIT_WIDE, abi.LIMIT_RATE, abi.COUNT_REQUESTS, 3, 0, 1000],
-    [LIMIT_WIDE | LIMIT_STRICT | LIMIT_AWAY_REFUSES | LIMIT_BY_ADDRESS, abi.LIMIT_RATE, abi.COUNT_REQUESTS, 0, 0, 5],
-    [LIMIT_WIDE, abi.LIMIT_QUOTA, abi.COUNT_REQUESTS, 5, 0, 100_000],
-    [0, abi.LIMIT_RATE, abi.COUNT_BYTES, 0, 0, 10_000_000],
-    [0, abi.LIMIT_CONCURRENT, abi.COUNT_REQUESTS, 0, 90, 4],
-    [LIMIT_PENALTY, abi.LIMIT_RATE, abi.COUNT_REQUESTS, 0, 0, 9],
-  ]);
-  expect(readImage(image).limits[3]).toMatchObject({ intervalUs: 0.1, toleranceUs: 1_000_000 });
-  expect(meta.limits[2]?.quota).toEqual({ count: 100_000, period: "month", timezone: "Europe/Berlin" });
-  expect(meta.limits[5]?.penalty).toEqual({ after: 3, within: 60_000, block: 120_000, most: 3_600_000 });
+  expect(readImage(image).limits.map(({ flags }) => flags)).toEqual([abi.LIMIT_PENALTY, abi.LIMIT_BY_ADDRESS]);
+  expect(meta.limits[0]?.penalty).toEqual({ after: 3, within: 60_000, block: 120_000, most: 3_600_000 });
 });
 
 test("operation 0 and each service's stand-in are named for the host", async () => {

@@ -1,7 +1,8 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { addPeaks, type PeakRow } from "../../worker/db/peaks.ts";
+import type { PeakRow } from "../../worker/db/peak-row.ts";
+import { addPeaks } from "../../worker/db/peaks.ts";
 import { PeakTable } from "../../worker/region/peak-table.ts";
 import { caller, countOf, env, failingDatabase, NOON_MS, NOTHING_LOST, OPERATION, report, TestRegion } from "./region-fixture.ts";
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { addPeaks, type PeakRow } from "../../worker/db/peaks.ts";
+import type { PeakRow } from "../../worker/db/peak-row.ts";
+import { addPeaks } from "../../worker/db/peaks.ts";
 import type { LimitSuggestions } from "../../worker/soc/limit-suggestions-schema.ts";
 import { env, NOON_MS } from "./region-fixture.ts";
 import { codeOf, TestSoc } from "./soc-fixture.ts";

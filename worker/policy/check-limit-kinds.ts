@@ -7,12 +7,13 @@ const kinds = ["rate", "concurrent", "quota"];
 /**
  * Which fields of a limit go together.
  *
- * Codes: limit_kind_missing, limit_kind_conflict, limit_field_misplaced, rate_unit_mismatch, duplicate_entry, penalty_too_short.
+ * Codes: limit_kind_missing, limit_kind_conflict, limit_unsupported, limit_field_misplaced, rate_unit_mismatch, duplicate_entry, penalty_too_short.
  */
 export function limitKindFindings(limit: DraftLimit): Finding[] {
   const named = kinds.filter((kind) => limit.fields.includes(kind));
   if (named.length !== 1) return [kindFinding(limit, named)];
-  return [...misplaced(limit), ...windowFindings(limit), ...penaltyFindings(limit)];
+  const findings = [...misplaced(limit), ...windowFindings(limit), ...penaltyFindings(limit)];
+  return findings.length > 0 ? findings : unsupported(limit);
 }
 
 function kindFinding({ path }: DraftLimit, named: string[]): Finding {
@@ -58,6 +59,22 @@ function misplaced(limit: DraftLimit): Finding[] {
       expected,
       found: quoted(field),
     }));
+}
+
+/** What the format has words for and the core does not do yet: nobody shall believe that it holds. */
+function unsupported(limit: DraftLimit): Finding[] {
+  const fields = [
+    ...["concurrent", "quota"].filter((field) => has(field)(limit)),
+    ...(isDeferred(limit) ? ["counts"] : []),
+    ...(isWide(limit) && has("scope")(limit) ? ["scope"] : []),
+  ];
+  return fields.map((field) => ({
+    path: [...limit.path, field],
+    code: "limit_unsupported",
+    message: `${quoted(field)} cannot be enforced yet`,
+    expected: "a rate of requests in each isolate",
+    found: quoted(field),
+  }));
 }
 
 function windowFindings({ windows, counts }: DraftLimit): Finding[] {

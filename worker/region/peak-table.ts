@@ -1,4 +1,4 @@
-import type { PeakRow } from "../db/peaks.ts";
+import type { PeakRow } from "../db/peak-row.ts";
 import { type Bin, countIn } from "./peak-bins.ts";
 import type { CallerIncrement, OperationName } from "./report.ts";
 

@@ -1,6 +1,6 @@
 import type { EventRow } from "../db/event-row.ts";
 import type { LatencyRow } from "../db/latency.ts";
-import type { PeakRow } from "../db/peaks.ts";
+import type { PeakRow } from "../db/peak-row.ts";
 import type { CallerRows } from "../db/principals.ts";
 import type { RollupRow } from "../db/rollups.ts";
 import type { TrafficRow } from "../db/traffic.ts";

@@ -1,4 +1,4 @@
-import type { PeakRow } from "../db/peaks.ts";
+import type { PeakRow } from "../db/peak-row.ts";
 import type { CallerRows } from "../db/principals.ts";
 import { type CallerTable, LEAST_ROWS } from "./caller-table.ts";
 import type { PeakTable } from "./peak-table.ts";
