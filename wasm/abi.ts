@@ -51,7 +51,7 @@ export const VERDICT_ALLOW = 0;
 export const VERDICT_REFUSE = 1;
 export const VERDICT_SHADOW = 2; // would be refused, is let pass
 export const VERDICT_COUNT = 3;
-export const VERDICT_CONSULT = 4; // not a verdict yet either: a wider limit must be asked (CONSULTS). Counts nothing, charges no quota
+export const VERDICT_CONSULT = 4; // reserved; not a verdict yet either: a wider limit must be asked (CONSULTS). Counts nothing, charges no quota
 export const VERDICT_VERIFY = 3; // not a verdict yet: verify the signature, token_remember, decide again. Counts nothing, charges no quota
 
 export const REASON_NONE = 0;
@@ -162,7 +162,7 @@ export const VERDICT_REMAINING = VERDICT + 64; // i32 requests left under that l
 export const VERDICT_RETRY_MS = VERDICT + 68; // i32 ms until a request would be admitted, 0 when admitted
 export const VERDICT_RESET_MS = VERDICT + 72; // i32 ms until that limit is full again
 export const VERDICT_ROLES = VERDICT + 76; // u32 bits: the policy's roles that the caller holds
-export const VERDICT_TAB = VERDICT + 80; // i32 handle + 1 of what is charged when the answer is known (wasm/core/tabs.ts), 0 = nothing is
+export const VERDICT_TAB = VERDICT + 80; // i32, reserved: handle + 1 of what is charged when the answer is known, 0 = nothing is
 export const VERDICT_KEY_AGES = VERDICT + 92; // i32 1 = what is known of the stored API key should be read anew: VERIFY_* say which
 export const VERDICT_CLEARED = 96; // each decide() starts with zeros up to here; what follows means something with VERDICT_VERIFY or VERDICT_KEY_AGES alone
 export const VERIFY_AUTHENTICATOR = VERDICT + 96; // i32 index; also with REASON_VERIFICATION_LIMITED
@@ -309,7 +309,7 @@ export const OVERLAY_EXEMPTIONS = OVERLAY_GRANTS + MAX_GRANTS * (MAX_GRANT_TEXT 
 export const OVERLAY_SIZE = OVERLAY_EXEMPTIONS + MAX_EXEMPTIONS * 360 + 64; // 360: the longest entry, 63 + 255 + 8 bytes of text
 export const OVERLAY_SLOT_1 = OVERLAY_SLOT_0 + OVERLAY_SIZE;
 
-// Wider limits: what the region lent of each key (wasm/core/leases.ts), and what a request must ask for before it is decided.
+// Reserved, not in use yet. Wider limits: what the region lends of each key, and what a request must ask for before it is decided.
 export const CONSULTS = OVERLAY_SLOT_1 + OVERLAY_SIZE; // i32 count, then from CONSULT_LIST MAX_REQUEST_LIMITS × CONSULT_SIZE
 export const CONSULT_LIST = CONSULTS + 16;
 export const CONSULT_KEY = 0; // u64
@@ -322,7 +322,7 @@ export const LEASE_SIZE = 64;
 export const LEASE_INDEX = LEASES + MAX_LEASES * LEASE_SIZE; // u32 × LEASE_BUCKETS
 export const LEASE_BUCKETS = 32768; // a power of two
 
-// What is charged, or released, when a request's answer is known (wasm/core/tabs.ts).
+// Reserved, not in use yet. What is charged, or released, when a request's answer is known.
 export const TABS = LEASE_INDEX + LEASE_BUCKETS * 4; // MAX_TABS × TAB_SIZE
 export const MAX_TABS = 4096;
 export const TAB_SIZE = 256;
@@ -347,7 +347,7 @@ export const REFUSED_PRINCIPAL_SIZE = 96;
 export const REFUSED_ADDRESS = 128; // text, 48
 export const REFUSED_KEY_SIZE = 192; // an odd number of cache lines
 
-// Exact counts per limit since the last report (wasm/core/limit-stats.ts).
+// Reserved, not in use yet. Exact counts per limit since the last report.
 export const LIMIT_STATS = REFUSED_KEYS + MAX_REFUSED_KEYS * REFUSED_KEY_SIZE; // MAX_LIMIT_RECORDS × LIMIT_STATS_SIZE
 export const LIMIT_STATS_REFUSED = 0; // u32
 export const LIMIT_STATS_SHADOWED = 4; // u32 would have been refused

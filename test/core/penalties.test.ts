@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { beforeEach, expect, test } from "vitest";
 import * as abi from "../../wasm/abi.ts";
+import { overlayBytes } from "../../worker/engine/overlay-bytes.ts";
 import { takeRefusals } from "../../worker/engine/take-refusals.ts";
+import { nameHash } from "../../worker/policy/lower-limits.ts";
 import { compileText, newCore, nowMs, secretNamed, signToken, type TestCore, TestGateway } from "./core-fixture.ts";
 
 const compiled = await compileText(`
@@ -208,4 +210,13 @@ test("as many blocks as there may be are in force, and what is over makes room",
   expect(core.block_set(2, 1_000_000, 5000, 2000)).toBe(0);
   expect(tableOf(core, 2000).size).toBe(abi.MAX_BLOCKS);
   expect(core.blocks_unkept()).toBe(2);
+});
+
+test("who is exempt from a limit is not held by its block, until the exemption ends", () => {
+  block(keyOf("ann"), LATER + 3_600_000);
+  const exemption = { authenticator: "users", subject: "ann", limit: nameHash("boxed"), untilMs: LATER + 1000 };
+  const bytes = overlayBytes([], [], [exemption]);
+  new Uint8Array(gateway.core.memory.buffer, abi.IMAGE_SLOT_1, abi.IMAGE_SIZE).set(bytes);
+  expect(gateway.core.overlay_load(1, bytes.length)).toBe(abi.LOAD_OK);
+  expect([LATER, LATER + 999, LATER + 1000].map((atMs) => call("ann", "/s/plain", atMs))).toEqual([0, 0, abi.REASON_BLOCKED]);
 });

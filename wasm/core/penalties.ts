@@ -2,6 +2,7 @@
 // the last report. Who is blocked is not refused again by the limit, so that whoever retries meanwhile is let out all the same.
 import * as abi from "../abi";
 import { cut } from "./event";
+import { exempt } from "./exemptions";
 import { gcraKey } from "./gcra";
 import { limits, refAt } from "./image";
 import { limitKey } from "./limit-key";
@@ -96,7 +97,7 @@ function longestBlock(first: i32, count: i32, operation: i32, addressOnly: bool,
     if (addressOnly && (flags & abi.LIMIT_BY_ADDRESS) == 0) continue;
     const key = limitKey(record, operation);
     const leftMs = untilOf(key) - nowMs;
-    if (leftMs <= longestMs) continue;
+    if (leftMs <= longestMs || exempt(load<u64>(record + abi.LIMIT_NAME_HASH), nowMs)) continue;
     longestMs = leftMs;
     blocked = key;
     blockLimit = limit;
